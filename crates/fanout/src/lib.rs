@@ -1,0 +1,27 @@
+//! The ring under every live stream: one writer, many readers of shared items.
+//!
+//! ```text
+//!            first                          join points                     next
+//!              ▼                     ▼                    ▼                  ▼
+//!   slots   [ i i i i i i i i i i i J i i i i i i i i i i J i i i i i i i i ]  ◀── push
+//!              ▲                          ▲                              ▲
+//!           reader (slow)              new reader                  reader (up to date)
+//! ```
+//!
+//! - The writer never waits. What is bounded is the ring: in bytes and in media time.
+//! - A reader that falls out of the ring is told how many items it missed and resumes at the
+//!   newest *join point*, with the header (what a late joiner must know) that was valid there.
+//! - Readers are few (workers, segmenters, push targets), not viewers: so one mutex guards a ring,
+//!   and a push costs one lock, however many viewers stand behind the readers.
+//! - With readers up to date, no more is kept than the last [`Config::keep_joins`] join points
+//!   need; a stream that nobody reads costs its current group of pictures.
+//!
+//! Generic over the item: this crate knows nothing of media, and nothing of tokio (readers
+//! register a [`std::task::Waker`]). Deliberately absent: clocks, threads, queues per reader.
+
+mod reader;
+mod ring;
+mod sync;
+
+pub use reader::{Read, Reader};
+pub use ring::{Config, Entry, JoinAt, Ring};
