@@ -1,0 +1,155 @@
+//! The two media containers of HLS, and the names of their resources.
+//!
+//! ```text
+//! /{app}/{stream}.m3u8                     multivariant playlist, fMP4
+//! /{app}/{stream}/fmp4.m3u8                its media playlist
+//! /{app}/{stream}/{epoch}-init-{n}.mp4     init segment of the n-th codec configuration
+//! /{app}/{stream}/{epoch}-{msn}.m4s        media segment
+//!
+//! /{app}/{stream}.ts.m3u8                  multivariant playlist, MPEG-TS
+//! /{app}/{stream}/ts.m3u8                  its media playlist
+//! /{app}/{stream}/{epoch}-{msn}.ts         media segment
+//! ```
+//!
+//! The epoch is different for every [`crate::Segmenter`] of a stream, so a URL of media never
+//! names other bytes than before.
+
+/// A container that HLS media segments come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Container {
+    /// Fragmented MP4 (CMAF).
+    Fmp4,
+    /// MPEG-2 transport stream.
+    Ts,
+}
+
+impl Container {
+    /// Both containers.
+    pub const ALL: [Self; 2] = [Self::Fmp4, Self::Ts];
+
+    /// MIME type of every playlist (RFC 8216 §4).
+    pub const PLAYLIST_TYPE: &'static str = "application/vnd.apple.mpegurl";
+
+    /// File name of the media playlist, below `/{app}/{stream}/`.
+    #[must_use]
+    pub fn playlist_name(self) -> &'static str {
+        match self {
+            Self::Fmp4 => "fmp4.m3u8",
+            Self::Ts => "ts.m3u8",
+        }
+    }
+
+    /// What follows the stream's name in the URL of the multivariant playlist.
+    #[must_use]
+    pub fn multivariant_suffix(self) -> &'static str {
+        match self {
+            Self::Fmp4 => ".m3u8",
+            Self::Ts => ".ts.m3u8",
+        }
+    }
+
+    /// The container whose media playlist has this file name.
+    #[must_use]
+    pub fn from_playlist_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|c| c.playlist_name() == name)
+    }
+
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Fmp4 => "m4s",
+            Self::Ts => "ts",
+        }
+    }
+
+    /// MIME type of media segments and init segments.
+    pub(crate) fn media_type(self, has_video: HasVideo) -> &'static str {
+        match (self, has_video) {
+            (Self::Ts, _) => "video/mp2t",
+            (Self::Fmp4, HasVideo::Yes) => "video/mp4",
+            (Self::Fmp4, HasVideo::No) => "audio/mp4",
+        }
+    }
+}
+
+/// Whether a rendition carries pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HasVideo {
+    Yes,
+    No,
+}
+
+/// What a resource below `/{app}/{stream}/` is, by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResourceName {
+    Init { version: u32 },
+    Segment { container: Container, sequence: u64 },
+}
+
+pub(crate) fn init_name(epoch: u64, version: u32) -> String {
+    format!("{epoch:x}-init-{version}.mp4")
+}
+
+pub(crate) fn segment_name(epoch: u64, container: Container, sequence: u64) -> String {
+    format!("{epoch:x}-{sequence}.{}", container.extension())
+}
+
+/// Reads exactly the names that [`init_name`] and [`segment_name`] write: one URL, one resource.
+pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
+    let (_, rest) = name.split_once('-')?;
+    let (stem, extension) = rest.split_once('.')?;
+    let (parsed, written) = if let Some(version) = stem.strip_prefix("init-") {
+        let version = version.parse().ok()?;
+        (ResourceName::Init { version }, init_name(epoch, version))
+    } else {
+        let container = Container::ALL
+            .into_iter()
+            .find(|c| c.extension() == extension)?;
+        let sequence = stem.parse().ok()?;
+        let written = segment_name(epoch, container, sequence);
+        (
+            ResourceName::Segment {
+                container,
+                sequence,
+            },
+            written,
+        )
+    };
+    (written == name).then_some(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_only_as_they_are_written() {
+        assert_eq!(
+            parse_name(0xab, "ab-17.ts"),
+            Some(ResourceName::Segment {
+                container: Container::Ts,
+                sequence: 17
+            })
+        );
+        assert_eq!(
+            parse_name(0xab, "ab-init-3.mp4"),
+            Some(ResourceName::Init { version: 3 })
+        );
+        for other in [
+            "",
+            "ab-",
+            "ab-17",
+            "ac-17.ts",
+            "AB-17.ts",
+            "ab-017.ts",
+            "ab-+17.ts",
+            "ab-17.mp4",
+            "ab-17.ts.ts",
+            "ab-init-03.mp4",
+            "ab-init-3.m4s",
+            "ab--1.ts",
+            "ab-99999999999999999999999.ts",
+        ] {
+            assert_eq!(parse_name(0xab, other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The muxer of a container behind one face: a segment's units in, its bytes out.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use media::{AccessUnit, Dts, Track, TrackId, TrackList};
+use remux::{LeftOut, mp4, ts};
+
+use crate::container::Container;
+
+/// Writes segments of one container.
+#[derive(Debug)]
+pub(crate) enum Mux {
+    Fmp4(mp4::FragmentMuxer),
+    Ts {
+        muxer: Box<ts::Muxer>,
+        codecs: Vec<String>,
+        damaged: u64,
+    },
+}
+
+/// Whether a muxer goes on as if nothing had happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The carried tracks are the same.
+    None,
+    /// The carried tracks, or a configuration among them, changed.
+    Configuration,
+}
+
+impl Mux {
+    pub(crate) fn new(container: Container, tracks: &TrackList) -> (Self, Vec<LeftOut>) {
+        match container {
+            Container::Fmp4 => {
+                let (muxer, left_out) = mp4::FragmentMuxer::new(tracks);
+                (Self::Fmp4(muxer), left_out)
+            }
+            Container::Ts => {
+                let (muxer, left_out) = ts::Muxer::new(tracks);
+                let codecs = codec_strings(tracks, |id| muxer.carries(id));
+                let mux = Self::Ts {
+                    muxer: Box::new(muxer),
+                    codecs,
+                    damaged: 0,
+                };
+                (mux, left_out)
+            }
+        }
+    }
+
+    /// Takes a changed list. `before` are the tracks carried until now; both the muxer and its
+    /// counters stay as they are when what it carries stays the same.
+    pub(crate) fn set_tracks(
+        &mut self,
+        before: &[Arc<Track>],
+        tracks: &TrackList,
+    ) -> (Change, Vec<LeftOut>) {
+        let (new, left_out) = Self::new(self.container(), tracks);
+        let carried = new.carried(tracks);
+        let same = before.len() == carried.len()
+            && before
+                .iter()
+                .zip(&carried)
+                .all(|(a, b)| a.id == b.id && a.same_configuration(b));
+        if same {
+            return (Change::None, left_out);
+        }
+        match (&mut *self, new) {
+            // Continuity counters go on (H9).
+            (
+                Self::Ts { muxer, codecs, .. },
+                Self::Ts {
+                    codecs: new_codecs, ..
+                },
+            ) => {
+                muxer.set_tracks(tracks);
+                *codecs = new_codecs;
+            }
+            (this, new) => *this = new,
+        }
+        (Change::Configuration, left_out)
+    }
+
+    /// The tracks of this list that are carried.
+    pub(crate) fn carried(&self, tracks: &TrackList) -> Vec<Arc<Track>> {
+        let carried = tracks.iter().filter(|track| self.carries(track.id));
+        carried.cloned().collect()
+    }
+
+    pub(crate) fn carries(&self, id: TrackId) -> bool {
+        match self {
+            Self::Fmp4(muxer) => muxer.carries(id),
+            Self::Ts { muxer, .. } => muxer.carries(id),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Fmp4(muxer) => muxer.is_empty(),
+            Self::Ts { muxer, .. } => muxer.is_empty(),
+        }
+    }
+
+    /// RFC 6381 names of the carried tracks.
+    pub(crate) fn codec_strings(&self) -> Vec<String> {
+        match self {
+            Self::Fmp4(muxer) => muxer.codec_strings(),
+            Self::Ts { codecs, .. } => codecs.clone(),
+        }
+    }
+
+    /// The init segment, in containers that have one.
+    pub(crate) fn init_segment(&self) -> Option<Bytes> {
+        match self {
+            Self::Fmp4(muxer) => Some(muxer.init_segment()),
+            Self::Ts { .. } => None,
+        }
+    }
+
+    /// The next segment's timeline has nothing to do with the last one's.
+    pub(crate) fn discontinuity(&mut self) {
+        if let Self::Ts { muxer, .. } = self {
+            muxer.discontinuity();
+        }
+    }
+
+    /// Muxes one segment; `None` when nothing of it is carried.
+    pub(crate) fn segment(
+        &mut self,
+        units: &[AccessUnit],
+        ends: &[(TrackId, Dts)],
+    ) -> Option<Bytes> {
+        match self {
+            Self::Fmp4(muxer) => muxer.fragment(units, ends).ok(),
+            Self::Ts { muxer, damaged, .. } => {
+                let mut out = BytesMut::with_capacity(transport_bytes(units));
+                muxer.tables(&mut out);
+                let tables_len = out.len();
+                for unit in units {
+                    if muxer.unit(unit, &mut out).is_err() {
+                        *damaged += 1;
+                    }
+                }
+                (out.len() > tables_len).then(|| out.freeze())
+            }
+        }
+    }
+
+    /// Units left out of segments so far because they are damaged.
+    pub(crate) fn damaged_units(&self) -> u64 {
+        match self {
+            Self::Fmp4(muxer) => muxer.damaged_units(),
+            Self::Ts { damaged, .. } => *damaged,
+        }
+    }
+
+    fn container(&self) -> Container {
+        match self {
+            Self::Fmp4(_) => Container::Fmp4,
+            Self::Ts { .. } => Container::Ts,
+        }
+    }
+}
+
+fn codec_strings(tracks: &TrackList, carries: impl Fn(TrackId) -> bool) -> Vec<String> {
+    let carried = tracks.iter().filter(|track| carries(track.id));
+    carried
+        .filter_map(|track| track.config.as_ref().ok())
+        .map(media::CodecConfig::codec_string)
+        .collect()
+}
+
+/// What these units take in transport packets, parameter sets and tables included: enough in
+/// nearly all cases, so that the buffer neither grows nor stays much too large.
+fn transport_bytes(units: &[AccessUnit]) -> usize {
+    const PACKET: usize = 188;
+    const BODY: usize = 184;
+    let packets: usize = units.iter().map(|unit| unit.payload.len() / BODY + 2).sum();
+    (packets + 4) * PACKET
+}

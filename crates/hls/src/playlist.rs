@@ -1,0 +1,191 @@
+//! Playlist text (RFC 8216 §4), written by `m3u8-rs`.
+//!
+//! The crate's own fields for `EXT-X-MAP` and `EXT-X-PROGRAM-DATE-TIME` stay unused: it would
+//! write a segment's map before its discontinuity, which belong the other way round, and dates
+//! need its clock type. Both go as plain tags before the segment's `EXTINF`, in our order:
+//!
+//! ```text
+//! #EXT-X-DISCONTINUITY
+//! #EXT-X-MAP:URI="..."                 first segment of the list, and where the init changes
+//! #EXT-X-PROGRAM-DATE-TIME:...
+//! #EXTINF:2.04,
+//! 6a1f-17.m4s
+//! ```
+//!
+//! Durations are whole milliseconds: exact in the `f32` that the crate prints in its shortest form.
+
+use bytes::Bytes;
+use m3u8_rs::{ExtTag, MasterPlaylist, MediaPlaylist, MediaSegment, Resolution, VariantStream};
+
+use crate::bandwidth::Declared;
+use crate::container::{Container, init_name, segment_name};
+use crate::date::rfc3339;
+use crate::presentation::Text;
+use crate::window::Window;
+
+/// What a media playlist says besides its segments.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    pub(crate) container: Container,
+    pub(crate) epoch: u64,
+    pub(crate) target_seconds: u64,
+    pub(crate) independent: bool,
+    pub(crate) ended: bool,
+}
+
+/// What a multivariant playlist says of its variant.
+#[derive(Clone, Debug)]
+pub(crate) struct Variant<'a> {
+    pub(crate) container: Container,
+    /// The stream's name, as it is, not yet encoded.
+    pub(crate) stream: &'a str,
+    pub(crate) independent: bool,
+    pub(crate) bandwidth: Declared,
+    pub(crate) codecs: Vec<String>,
+    /// Width and height in pixels.
+    pub(crate) resolution: Option<(u32, u32)>,
+    /// Frames in how many ticks of 90 kHz.
+    pub(crate) frame_rate: Option<FrameRate>,
+}
+
+/// Frames per second as a fraction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameRate {
+    pub(crate) frames: u64,
+    pub(crate) per: u64,
+    /// `per` is in units of a second divided by this.
+    pub(crate) hz: u64,
+}
+
+impl FrameRate {
+    /// Frames in a thousand seconds, rounded to the nearest.
+    fn milli(self) -> u64 {
+        let per = self.per.max(1);
+        (self.frames * self.hz * 1_000 + per / 2) / per
+    }
+}
+
+/// The media playlist of a window.
+pub(crate) fn media(head: Head, window: &Window) -> Text {
+    let mut map = None;
+    let segments = window.listed().map(|segment| {
+        let mut tags = Vec::new();
+        if segment.discontinuity {
+            tags.push(tag("X-DISCONTINUITY", None));
+        }
+        if segment.init.is_some() && segment.init != map {
+            map = segment.init;
+            let uri = segment.init.map(|version| init_name(head.epoch, version));
+            tags.push(tag("X-MAP", uri.map(|uri| format!("URI=\"{uri}\""))));
+        }
+        tags.push(tag("X-PROGRAM-DATE-TIME", Some(rfc3339(segment.wall_ms))));
+        MediaSegment {
+            uri: segment_name(head.epoch, head.container, segment.sequence),
+            duration: seconds(segment.duration_ms),
+            unknown_tags: tags,
+            ..MediaSegment::default()
+        }
+    });
+    let playlist = MediaPlaylist {
+        version: Some(version(head.container)),
+        target_duration: head.target_seconds,
+        media_sequence: window.listed().next().map_or(0, |s| s.sequence),
+        segments: segments.collect(),
+        discontinuity_sequence: window.discontinuity_sequence(),
+        end_list: head.ended,
+        independent_segments: head.independent,
+        ..MediaPlaylist::default()
+    };
+    let mut text = Vec::new();
+    // Writing to memory does not fail.
+    let _ = playlist.write_to(&mut text);
+    rendered(text)
+}
+
+/// The multivariant playlist of a container's one variant.
+pub(crate) fn multivariant(variant: Variant<'_>) -> Text {
+    let playlist = MasterPlaylist {
+        version: Some(version(variant.container)),
+        independent_segments: variant.independent,
+        variants: vec![VariantStream {
+            uri: format!(
+                "{}/{}",
+                percent_encoded(variant.stream),
+                variant.container.playlist_name()
+            ),
+            bandwidth: variant.bandwidth.peak,
+            average_bandwidth: Some(variant.bandwidth.average),
+            codecs: (!variant.codecs.is_empty()).then(|| variant.codecs.join(",")),
+            resolution: variant.resolution.map(|(width, height)| Resolution {
+                width: width.into(),
+                height: height.into(),
+            }),
+            frame_rate: variant
+                .frame_rate
+                .map(|rate| frames_per_second(rate.milli())),
+            ..VariantStream::default()
+        }],
+        ..MasterPlaylist::default()
+    };
+    let mut text = Vec::new();
+    let _ = playlist.write_to(&mut text);
+    rendered(text)
+}
+
+/// The version that the tags used need (RFC 8216 §7): 3 for decimal durations, 6 for EXT-X-MAP.
+fn version(container: Container) -> usize {
+    match container {
+        Container::Fmp4 => 6,
+        Container::Ts => 3,
+    }
+}
+
+fn tag(name: &str, rest: Option<String>) -> ExtTag {
+    ExtTag {
+        tag: name.to_owned(),
+        rest,
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "below 2^24 ms, which is 4.6 hours, every value is exact"
+)]
+fn seconds(ms: u64) -> f32 {
+    ms as f32 / 1_000.0
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "frame rates have few digits; three decimals are printed"
+)]
+fn frames_per_second(milli: u64) -> f64 {
+    milli as f64 / 1_000.0
+}
+
+/// A path segment with everything but RFC 3986 unreserved characters encoded.
+fn percent_encoded(segment: &str) -> String {
+    let mut out = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+/// Text with its tag: a 64-bit FNV-1a hash, the same after a restart.
+fn rendered(text: Vec<u8>) -> Text {
+    let hash = text.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    Text {
+        etag: format!("\"{hash:016x}\"").into(),
+        body: Bytes::from(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;

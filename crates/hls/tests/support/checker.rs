@@ -1,0 +1,203 @@
+//! Watches a stream's playlists as a validator would, and panics at the first broken rule.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use hls::{Container, Presentation};
+
+use super::{durations_ms, media, millis, multivariant};
+
+/// What was seen of one container so far.
+#[derive(Default)]
+pub struct Checker {
+    target: Option<u64>,
+    seen: BTreeMap<u64, Seen>,
+    first: u64,
+    ended: bool,
+    gained_ms: u64,
+    longest_ms: u64,
+    inits: BTreeMap<String, Bytes>,
+    independent: Option<bool>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub uri: String,
+    pub duration_ms: u64,
+    pub wall_ms: i64,
+    /// Absolute number of discontinuities before it.
+    pub discontinuity: u64,
+    pub tagged: bool,
+    pub body: Bytes,
+    /// What the playlist had gained when this segment was removed.
+    removed_at: Option<u64>,
+}
+
+impl Checker {
+    /// All segments ever listed, in order.
+    pub fn segments(&self) -> Vec<&Seen> {
+        self.seen.values().collect()
+    }
+
+    pub fn segments_ms(&self) -> u64 {
+        self.seen.values().map(|seen| seen.duration_ms).sum()
+    }
+
+    pub fn target(&self) -> Option<u64> {
+        self.target
+    }
+
+    pub fn check(&mut self, presentation: &Presentation, container: Container) {
+        if presentation.media(container).is_none() {
+            assert!(self.seen.is_empty(), "a playlist went away");
+            return;
+        }
+        let playlist = media(presentation, container);
+        assert!(!self.ended || playlist.end_list, "ENDLIST went away");
+        self.ended = playlist.end_list;
+        let target = *self.target.get_or_insert(playlist.target_duration);
+        assert_eq!(playlist.target_duration, target, "H1: the target changed");
+        assert_eq!(
+            presentation.target_duration(),
+            Some(super::seconds(target)),
+            "the snapshot and its text agree"
+        );
+        if self.independent == Some(false) {
+            assert!(!playlist.independent_segments, "independence came back");
+        }
+        self.independent = Some(playlist.independent_segments);
+        self.window(&playlist);
+        self.listed(presentation, &playlist);
+        self.removed(presentation, &playlist);
+        self.dates();
+        self.bandwidth(presentation, container, target);
+    }
+
+    fn window(&mut self, playlist: &m3u8_rs::MediaPlaylist) {
+        assert!(!playlist.segments.is_empty());
+        if self.seen.is_empty() {
+            self.first = playlist.media_sequence;
+        }
+        let (first, last) = self.range();
+        assert!(playlist.media_sequence >= first, "H2: sequence went back");
+        let new_last = playlist.media_sequence + playlist.segments.len() as u64;
+        assert!(new_last >= last, "H2: segments vanished from the end");
+        let total: u64 = durations_ms(playlist).iter().sum();
+        self.longest_ms = self.longest_ms.max(total);
+        if playlist.media_sequence > self.first {
+            assert!(
+                total >= 3 * playlist.target_duration * 1_000,
+                "H4: {total} ms listed"
+            );
+        }
+    }
+
+    /// Media sequence of the first listed segment at the last look, and one after the last.
+    fn range(&self) -> (u64, u64) {
+        let listed = self
+            .seen
+            .iter()
+            .filter(|(_, seen)| seen.removed_at.is_none());
+        let first = listed.map(|(&sequence, _)| sequence).next().unwrap_or(0);
+        let last = self.seen.keys().next_back().map_or(0, |last| last + 1);
+        (first, last)
+    }
+
+    fn listed(&mut self, presentation: &Presentation, playlist: &m3u8_rs::MediaPlaylist) {
+        let mut discontinuity = playlist.discontinuity_sequence;
+        let mut map = None;
+        for (index, segment) in playlist.segments.iter().enumerate() {
+            let sequence = playlist.media_sequence + index as u64;
+            let duration_ms = millis(segment.duration);
+            assert!(duration_ms > 0, "duration of {}", segment.uri);
+            let rounded = (duration_ms + 500) / 1_000;
+            assert!(rounded <= playlist.target_duration, "H1: {duration_ms} ms");
+            discontinuity += u64::from(segment.discontinuity);
+            if segment.uri.ends_with(".m4s") {
+                if let Some(new) = &segment.map {
+                    assert!(map.is_none() || segment.discontinuity, "H10");
+                    map = Some(new.uri.clone());
+                }
+                let map = map
+                    .as_ref()
+                    .expect("H10: EXT-X-MAP before the first segment");
+                let init = presentation.resource(map).expect("init segment").body;
+                let before = self.inits.entry(map.clone()).or_insert(init.clone());
+                assert_eq!(*before, init, "{map} changed");
+            }
+            let body = presentation.resource(&segment.uri).expect("listed").body;
+            let date = segment.program_date_time.expect("a date");
+            let seen = Seen {
+                uri: segment.uri.clone(),
+                duration_ms,
+                wall_ms: date.timestamp_millis(),
+                discontinuity,
+                tagged: segment.discontinuity,
+                body,
+                removed_at: None,
+            };
+            match self.seen.get(&sequence) {
+                None => {
+                    self.gained_ms += duration_ms;
+                    self.seen.insert(sequence, seen);
+                }
+                Some(before) => {
+                    assert_eq!(before.uri, seen.uri, "H2");
+                    assert_eq!(before.duration_ms, seen.duration_ms, "H2");
+                    assert_eq!(before.wall_ms, seen.wall_ms, "H2");
+                    assert_eq!(before.discontinuity, seen.discontinuity, "H5");
+                    assert_eq!(before.tagged, seen.tagged, "H2");
+                    assert_eq!(before.body, seen.body, "a URL changed content");
+                }
+            }
+        }
+    }
+
+    fn removed(&mut self, presentation: &Presentation, playlist: &m3u8_rs::MediaPlaylist) {
+        for (_, seen) in self.seen.range_mut(..playlist.media_sequence) {
+            let removed_at = *seen.removed_at.get_or_insert(self.gained_ms);
+            let stays = seen.duration_ms + self.longest_ms;
+            if self.gained_ms < removed_at + stays.min(3 * playlist.target_duration * 1_000) {
+                let found = presentation.resource(&seen.uri);
+                let found = found.unwrap_or_else(|| panic!("H3: {} went early", seen.uri));
+                assert_eq!(found.body, seen.body);
+            }
+        }
+    }
+
+    fn dates(&self) {
+        let segments = self.segments();
+        for pair in segments.windows(2) {
+            let end = pair[0].wall_ms + i64::try_from(pair[0].duration_ms).unwrap();
+            assert!(pair[1].wall_ms >= end - 1, "H11: dates went back");
+            if !pair[1].tagged {
+                assert_eq!(pair[1].wall_ms, end, "H11: dates and durations differ");
+            }
+        }
+    }
+
+    /// RFC 8216 §4.1: peak over runs of half to one and a half target durations.
+    fn bandwidth(&self, presentation: &Presentation, container: Container, target: u64) {
+        let variant = &multivariant(presentation, container).variants[0];
+        let segments = self.segments();
+        for begin in 0..segments.len() {
+            let (mut ms, mut bits) = (0, 0);
+            for segment in &segments[begin..] {
+                ms += segment.duration_ms;
+                bits += segment.body.len() as u64 * 8;
+                if ms > target * 1_500 {
+                    break;
+                }
+                if ms >= target * 500 {
+                    let rate = bits * 1_000 / ms;
+                    assert!(
+                        rate <= variant.bandwidth,
+                        "H8: {rate} > {}",
+                        variant.bandwidth
+                    );
+                }
+            }
+        }
+        assert!(variant.average_bandwidth.unwrap() <= variant.bandwidth);
+    }
+}
