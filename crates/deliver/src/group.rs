@@ -1,0 +1,365 @@
+//! The viewers of one stream on one worker that share a framing.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use hub::{Frame, JoinAt, Received, Stream, Subscriber};
+use media::Headers;
+use rtmp::StreamEnd;
+use tokio::time::Sleep;
+
+use crate::config::{Batch, Config};
+use crate::encode::{Encoder, FlvEncoder, TsEncoder};
+use crate::protocol::NewViewer;
+use crate::viewer::{Gone, SharedSlices, Viewer};
+use crate::wake::Ready;
+use crate::window::Window;
+
+/// How often stalled viewers and session timeouts are looked for.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// Bytes read from a viewer at once: players send acknowledgements.
+const READ_BYTES: usize = 4 << 10;
+
+/// Viewers on their way into a group.
+#[derive(Clone, Default)]
+pub(crate) struct Inbox {
+    state: Rc<RefCell<InboxState>>,
+}
+
+#[derive(Default)]
+struct InboxState {
+    viewers: Vec<NewViewer>,
+    waker: Option<Waker>,
+    closed: bool,
+}
+
+impl Inbox {
+    /// Gives a viewer to the group, or back when the group is over.
+    pub(crate) fn give(&self, viewer: Box<NewViewer>) -> Result<(), Box<NewViewer>> {
+        let mut state = self.state.borrow_mut();
+        if state.closed {
+            return Err(viewer);
+        }
+        state.viewers.push(*viewer);
+        if let Some(waker) = state.waker.take() {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Whether the group is over.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state.borrow().closed
+    }
+}
+
+pub(crate) struct Group {
+    stream: Arc<Stream>,
+    config: Rc<Config>,
+    inbox: Inbox,
+    ready: Arc<Ready>,
+    subscriber: Subscriber,
+    encoder: Encoder,
+    window: Window,
+    viewers: Vec<Option<Viewer>>,
+    count: usize,
+    /// The worker's number of viewers.
+    load: Arc<AtomicUsize>,
+    ended: bool,
+    /// The worker lagged: these headers are for the viewers that are there, with the next frame.
+    rejoined: Option<Arc<Headers>>,
+    /// Everything before this entry was offered to every viewer.
+    flushed: u64,
+    flush_at: Option<Pin<Box<Sleep>>>,
+    housekeeping: Pin<Box<Sleep>>,
+    frames: Vec<Arc<Frame>>,
+    woken: Vec<usize>,
+    scratch: Box<[u8]>,
+}
+
+impl Group {
+    pub(crate) fn new(
+        stream: Arc<Stream>,
+        is_ts: bool,
+        config: Rc<Config>,
+        inbox: Inbox,
+        load: Arc<AtomicUsize>,
+    ) -> Self {
+        let encoder = if is_ts {
+            Encoder::Ts(Box::new(TsEncoder::new(stream.name().clone())))
+        } else {
+            Encoder::Flv(FlvEncoder::default())
+        };
+        let max_lag_ms = i64::try_from(config.max_lag.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            subscriber: stream.subscribe(JoinAt::Newest),
+            stream,
+            inbox,
+            ready: Arc::default(),
+            encoder,
+            window: Window::new(config.max_lag_bytes, max_lag_ms),
+            config,
+            viewers: Vec::new(),
+            count: 0,
+            load,
+            ended: false,
+            rejoined: None,
+            flushed: 0,
+            flush_at: None,
+            housekeeping: Box::pin(tokio::time::sleep(HOUSEKEEPING)),
+            frames: Vec::new(),
+            woken: Vec::new(),
+            scratch: vec![0; READ_BYTES].into(),
+        }
+    }
+
+    /// Serves until the last viewer has gone.
+    pub(crate) async fn run(mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let now = Instant::now();
+        self.ready.take(&mut self.woken, cx.waker());
+        self.take_in(cx);
+        self.poll_stream(cx);
+        if self.is_flush_due(cx) {
+            self.flush(now);
+        }
+        self.serve_woken(now);
+        self.trim();
+        if self.ended {
+            self.finish(now);
+        }
+        while self.housekeeping.as_mut().poll(cx).is_ready() {
+            self.housekeeping
+                .as_mut()
+                .reset((now + HOUSEKEEPING).into());
+            self.keep_house(now);
+        }
+        if self.count == 0 && self.inbox.state.borrow().viewers.is_empty() {
+            self.inbox.state.borrow_mut().closed = true;
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+
+    fn take_in(&mut self, cx: &mut Context<'_>) {
+        let arrived = {
+            let mut inbox = self.inbox.state.borrow_mut();
+            inbox.waker = Some(cx.waker().clone());
+            std::mem::take(&mut inbox.viewers)
+        };
+        for new in arrived {
+            let free = self.viewers.iter().position(Option::is_none);
+            let number = free.unwrap_or(self.viewers.len());
+            match Viewer::new(new, &self.window, self.ready.waker(number)) {
+                Ok(viewer) => {
+                    if free.is_none() {
+                        self.viewers.push(None);
+                    }
+                    if let Some(slot) = self.viewers.get_mut(number) {
+                        *slot = Some(viewer);
+                        self.count += 1;
+                        self.woken.push(number);
+                    }
+                }
+                Err(error) => {
+                    self.load.fetch_sub(1, Ordering::Relaxed);
+                    tracing::warn!(stream = %self.stream.name(), %error, "viewer lost");
+                }
+            }
+        }
+    }
+
+    fn poll_stream(&mut self, cx: &mut Context<'_>) {
+        while !self.ended {
+            match self.subscriber.poll_read(cx, &mut self.frames) {
+                Poll::Pending => return,
+                Poll::Ready(Received::Frames) => {
+                    if let (Some(headers), Some(first)) =
+                        (self.rejoined.take(), self.frames.first())
+                    {
+                        self.encoder.rejoin(&headers, first, &mut self.window);
+                    }
+                    for frame in self.frames.drain(..) {
+                        self.encoder.frame(&frame, &mut self.window);
+                    }
+                }
+                Poll::Ready(Received::Join { headers, missed }) => {
+                    if missed > 0 {
+                        tracing::warn!(stream = %self.stream.name(), missed, "worker lagged");
+                        self.rejoined = Some(headers);
+                    } else {
+                        self.encoder.join(&headers);
+                    }
+                }
+                Poll::Ready(_) => self.ended = true,
+            }
+        }
+    }
+
+    fn is_flush_due(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.flushed == self.window.next() {
+            return false;
+        }
+        let Batch::For(length) = self.config.batch else {
+            return true;
+        };
+        if length.is_zero() || self.ended {
+            return true;
+        }
+        let timer = self
+            .flush_at
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(length)));
+        let due = timer.as_mut().poll(cx).is_ready();
+        if due {
+            self.flush_at = None;
+        }
+        due
+    }
+
+    /// Offers what is new to every viewer that is not waiting for its socket.
+    fn flush(&mut self, now: Instant) {
+        let mut shared: Option<SharedSlices<'_>> = None;
+        let mut gone = Vec::new();
+        for (number, slot) in self.viewers.iter_mut().enumerate() {
+            let Some(viewer) = slot else { continue };
+            if viewer.is_blocked() {
+                continue;
+            }
+            if shared.is_none() && viewer.is_at(self.flushed) {
+                shared = Some(SharedSlices::new(
+                    &self.window,
+                    self.flushed,
+                    viewer.framing(),
+                ));
+            }
+            if let Err(why) = viewer.write(&self.window, shared.as_ref(), now) {
+                gone.push((number, why));
+            }
+        }
+        self.flushed = self.window.next();
+        for (number, why) in gone {
+            self.remove(number, &why);
+        }
+    }
+
+    fn serve_woken(&mut self, now: Instant) {
+        let mut woken = std::mem::take(&mut self.woken);
+        woken.sort_unstable();
+        woken.dedup();
+        for number in woken.drain(..) {
+            let Some(Some(viewer)) = self.viewers.get_mut(number) else {
+                continue;
+            };
+            let served = viewer
+                .read(&self.window, now, &mut self.scratch)
+                .and_then(|()| viewer.write(&self.window, None, now));
+            if let Err(why) = served {
+                self.remove(number, &why);
+            }
+        }
+        self.woken = woken;
+    }
+
+    fn trim(&mut self) {
+        let wanted = self
+            .viewers
+            .iter()
+            .flatten()
+            .filter_map(Viewer::wanted)
+            .min();
+        let first = self.window.first_after_trim(wanted.unwrap_or(u64::MAX));
+        if wanted.is_some_and(|wanted| wanted < first) {
+            for viewer in self.viewers.iter_mut().flatten() {
+                if viewer.wanted().is_some_and(|wanted| wanted < first) {
+                    viewer.cut_off(&self.window);
+                }
+            }
+        }
+        self.window.drop_before(first);
+    }
+
+    /// The stream is over: viewers that have everything are told, and go.
+    fn finish(&mut self, now: Instant) {
+        for number in 0..self.viewers.len() {
+            let Some(Some(viewer)) = self.viewers.get_mut(number) else {
+                continue;
+            };
+            viewer.finish(&self.window, StreamEnd::Unpublished);
+            if let Err(why) = viewer.write(&self.window, None, now) {
+                self.remove(number, &why);
+            }
+        }
+    }
+
+    fn keep_house(&mut self, now: Instant) {
+        for number in 0..self.viewers.len() {
+            let Some(Some(viewer)) = self.viewers.get_mut(number) else {
+                continue;
+            };
+            if viewer.has_waited_out(now, &self.stream) {
+                viewer.finish(&self.window, StreamEnd::NotFound);
+            }
+            let kept = if viewer.has_lingered(now) {
+                Err(Gone::Left)
+            } else if viewer.is_stalled(now, self.config.stall_timeout) {
+                Err(Gone::Stalled)
+            } else {
+                viewer.timeout(&self.window, now).and_then(|()| {
+                    if viewer.is_blocked() {
+                        Ok(())
+                    } else {
+                        viewer.write(&self.window, None, now)
+                    }
+                })
+            };
+            if let Err(why) = kept {
+                self.remove(number, &why);
+            }
+        }
+    }
+
+    fn remove(&mut self, number: usize, why: &Gone) {
+        let Some(viewer) = self.viewers.get_mut(number).and_then(Option::take) else {
+            return;
+        };
+        self.count -= 1;
+        self.load.fetch_sub(1, Ordering::Relaxed);
+        let stream = self.stream.name();
+        let id = viewer.handle().id;
+        match why {
+            Gone::Left => tracing::debug!(%stream, viewer = id, "viewer left"),
+            Gone::Io(error) => tracing::debug!(%stream, viewer = id, %error, "viewer lost"),
+            Gone::Rtmp(error) => tracing::info!(%stream, viewer = id, %error, "viewer closed"),
+            Gone::Stalled => tracing::info!(%stream, viewer = id, "viewer closed: it took nothing"),
+            Gone::Flood(bytes) => {
+                tracing::info!(%stream, viewer = id, bytes, "viewer closed: it reads no answers");
+            }
+            Gone::Dropped(reason) => {
+                tracing::info!(%stream, viewer = id, %reason, "viewer dropped")
+            }
+        }
+        viewer.close(why);
+    }
+}
+
+impl Drop for Group {
+    /// Also where a group ends by a panic: nobody must wait for it.
+    fn drop(&mut self) {
+        let waiting = {
+            let mut inbox = self.inbox.state.borrow_mut();
+            inbox.closed = true;
+            std::mem::take(&mut inbox.viewers)
+        };
+        let gone = self.count + waiting.len();
+        self.load.fetch_sub(gone, Ordering::Relaxed);
+    }
+}

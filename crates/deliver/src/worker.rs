@@ -1,0 +1,160 @@
+//! The worker threads.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use hub::Stream;
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::group::{Group, Inbox};
+use crate::protocol::NewViewer;
+
+/// Viewers on their way to one worker. Bounds: a burst of joins while a worker is busy.
+const WAITING: usize = 8_192;
+
+/// The workers of this process. Clones share them; they stop when [`Deliver::shutdown`] is called.
+#[derive(Clone)]
+pub struct Deliver {
+    workers: Arc<[Worker]>,
+    stop: CancellationToken,
+    running: TaskTracker,
+}
+
+struct Worker {
+    inbox: mpsc::Sender<Box<NewViewer>>,
+    viewers: Arc<AtomicUsize>,
+}
+
+/// The worker has too many viewers on their way to it; the viewer was closed.
+#[derive(Debug, thiserror::Error)]
+#[error("{WAITING} viewers wait for one worker; the machine is overloaded")]
+pub struct Overloaded;
+
+impl Deliver {
+    /// Starts the worker threads, named `sidestream-deliver-N`.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be made.
+    pub fn start(config: &Config) -> std::io::Result<Self> {
+        let count = match config.workers {
+            0 => thread::available_parallelism().map_or(1, usize::from),
+            count => count,
+        };
+        let stop = CancellationToken::new();
+        let running = TaskTracker::new();
+        let mut workers = Vec::with_capacity(count);
+        for index in 0..count {
+            let (sender, receiver) = mpsc::channel(WAITING);
+            let viewers = Arc::new(AtomicUsize::new(0));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let (config, stop) = (config.clone(), stop.clone());
+            let (load, token) = (Arc::clone(&viewers), running.token());
+            thread::Builder::new()
+                .name(format!("sidestream-deliver-{index}"))
+                .spawn(move || {
+                    let _token = token;
+                    LocalSet::new().block_on(&runtime, run(receiver, Rc::new(config), load, stop));
+                })?;
+            workers.push(Worker {
+                inbox: sender,
+                viewers,
+            });
+        }
+        running.close();
+        Ok(Self {
+            workers: workers.into(),
+            stop,
+            running,
+        })
+    }
+
+    /// Hands a viewer to the worker with the fewest; never waits.
+    ///
+    /// # Errors
+    /// [`Overloaded`]: the viewer was closed.
+    pub fn serve(&self, viewer: NewViewer) -> Result<(), Overloaded> {
+        let fewest = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.viewers.load(Ordering::Relaxed));
+        let worker = fewest.ok_or(Overloaded)?;
+        worker.viewers.fetch_add(1, Ordering::Relaxed);
+        worker.inbox.try_send(Box::new(viewer)).map_err(|_| {
+            worker.viewers.fetch_sub(1, Ordering::Relaxed);
+            Overloaded
+        })
+    }
+
+    /// Viewers served now.
+    #[must_use]
+    pub fn viewers(&self) -> usize {
+        self.workers
+            .iter()
+            .map(|worker| worker.viewers.load(Ordering::Relaxed))
+            .sum()
+    }
+
+    /// Ends the workers: takes no viewer from now on, waits at most `deadline` for those it has
+    /// (their streams should have been ended), then closes them. Returns whether all had gone.
+    pub async fn shutdown(&self, deadline: Duration) -> bool {
+        let wait = async {
+            // Viewers go as their streams end; there is no moment to be told of, and this is
+            // the end of the process's life.
+            while self.viewers() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let drained = tokio::time::timeout(deadline, wait).await.is_ok();
+        self.stop.cancel();
+        self.running.wait().await;
+        drained
+    }
+}
+
+async fn run(
+    mut inbox: mpsc::Receiver<Box<NewViewer>>,
+    config: Rc<Config>,
+    load: Arc<AtomicUsize>,
+    stop: CancellationToken,
+) {
+    // By the stream itself, not its name: a name may be published anew while its old stream drains.
+    let mut groups: HashMap<(*const Stream, bool), Inbox> = HashMap::new();
+    loop {
+        // Both branches are cancel safe: a receive takes a viewer only when it completes.
+        let viewer = tokio::select! {
+            viewer = inbox.recv() => viewer,
+            () = stop.cancelled() => None,
+        };
+        let Some(viewer) = viewer else { return };
+        let key = (Arc::as_ptr(&viewer.stream), viewer.protocol.is_ts());
+        let given = match groups.get(&key) {
+            Some(group) => group.give(viewer),
+            None => Err(viewer),
+        };
+        if let Err(viewer) = given {
+            groups.retain(|_, inbox| !inbox.is_closed());
+            let inbox = Inbox::default();
+            let group = Group::new(
+                Arc::clone(&viewer.stream),
+                viewer.protocol.is_ts(),
+                Rc::clone(&config),
+                inbox.clone(),
+                Arc::clone(&load),
+            );
+            if inbox.give(viewer).is_ok() {
+                groups.insert(key, inbox);
+                tokio::task::spawn_local(group.run());
+            }
+        }
+    }
+}
