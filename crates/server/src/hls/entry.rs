@@ -1,0 +1,286 @@
+//! What the server keeps of one stream's HLS, over all its runs.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+use bytes::Bytes;
+use hls::{Container, Presentation, Resource, Text};
+use hub::Stream;
+use media::StreamName;
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::sessions::Sessions;
+use crate::content;
+
+/// One stream's HLS.
+pub(crate) struct Entry {
+    pub(crate) name: StreamName,
+    snapshot: ArcSwapOption<Snapshot>,
+    /// Raised with every new snapshot.
+    version: watch::Sender<u64>,
+    wanted: [AtomicBool; 2],
+    /// Tells the task that `wanted` changed.
+    pub(super) wake: Notify,
+    created: Instant,
+    /// Milliseconds from `created` to the latest request.
+    last_request_ms: AtomicU64,
+    // Guards which run is the present one. Taken per request and per publication, never held
+    // while anything waits.
+    run: Mutex<Run>,
+    pub(crate) sessions: Sessions,
+}
+
+/// Where a stream's HLS is.
+pub(super) struct Run {
+    /// Counts runs: what an older one still says is not heard.
+    pub(super) generation: u64,
+    pub(super) state: State,
+    /// Where the next run begins.
+    pub(super) resume: Option<Resume>,
+    /// The finished presentation before the present run, and until when it is served.
+    previous: Option<(Arc<Presentation>, Instant)>,
+    /// Tracks that a container leaves out, as sentences.
+    left_out: Vec<String>,
+}
+
+pub(super) enum State {
+    /// No task; nothing to serve.
+    Idle,
+    /// A task segments this stream.
+    Running(Arc<Stream>),
+    /// No task; the finished playlists are served.
+    Ended { until: Instant },
+}
+
+/// Numbers that a later run must not fall behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Resume {
+    pub(super) media_sequence: u64,
+    pub(super) discontinuity_sequence: u64,
+}
+
+/// What is served at one moment.
+pub(crate) struct Snapshot {
+    /// `None` until the present run has something to say.
+    pub(crate) current: Option<Arc<Presentation>>,
+    previous: Option<Arc<Presentation>>,
+    gzip: [OnceLock<Bytes>; 4],
+}
+
+impl Snapshot {
+    fn new(current: Option<Arc<Presentation>>, previous: Option<Arc<Presentation>>) -> Arc<Self> {
+        Arc::new(Self {
+            current,
+            previous,
+            gzip: Default::default(),
+        })
+    }
+
+    /// The segment of this name, also of the presentation before.
+    pub(crate) fn resource(&self, file: &str) -> Option<Resource> {
+        [&self.current, &self.previous]
+            .into_iter()
+            .flatten()
+            .find_map(|presentation| presentation.resource(file))
+    }
+
+    /// The compressed form of a playlist of `current`, made once.
+    pub(crate) fn gzip(&self, container: Container, kind: PlaylistKind, text: &Text) -> Bytes {
+        let index = match (container, kind) {
+            (Container::Fmp4, PlaylistKind::Multivariant) => 0,
+            (Container::Fmp4, PlaylistKind::Media) => 1,
+            (Container::Ts, PlaylistKind::Multivariant) => 2,
+            (Container::Ts, PlaylistKind::Media) => 3,
+        };
+        self.gzip
+            .get(index)
+            .map(|slot| slot.get_or_init(|| content::compress(&text.body)).clone())
+            .unwrap_or_default()
+    }
+}
+
+/// Which playlist of a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PlaylistKind {
+    Multivariant,
+    Media,
+}
+
+impl Entry {
+    pub(super) fn new(name: StreamName, max_sessions: usize) -> Self {
+        Self {
+            name,
+            snapshot: ArcSwapOption::empty(),
+            version: watch::Sender::new(0),
+            wanted: Default::default(),
+            wake: Notify::new(),
+            created: Instant::now(),
+            last_request_ms: AtomicU64::new(0),
+            run: Mutex::new(Run {
+                generation: 0,
+                state: State::Idle,
+                resume: None,
+                previous: None,
+                left_out: Vec::new(),
+            }),
+            sessions: Sessions::new(max_sessions),
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.snapshot.load_full()
+    }
+
+    pub(crate) fn versions(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// Asks for a container; the task learns of it.
+    pub(crate) fn want(&self, container: Container) {
+        if !self.slot(container).swap(true, Ordering::AcqRel) {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(super) fn wants(&self, container: Container) -> bool {
+        self.slot(container).load(Ordering::Acquire)
+    }
+
+    fn slot(&self, container: Container) -> &AtomicBool {
+        let [fmp4, ts] = &self.wanted;
+        match container {
+            Container::Fmp4 => fmp4,
+            Container::Ts => ts,
+        }
+    }
+
+    pub(super) fn touch(&self) {
+        let ms = u64::try_from(self.created.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_request_ms.fetch_max(ms, Ordering::AcqRel);
+    }
+
+    pub(super) fn last_request(&self) -> Instant {
+        self.created + Duration::from_millis(self.last_request_ms.load(Ordering::Acquire))
+    }
+
+    pub(super) fn run(&self) -> MutexGuard<'_, Run> {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tracks left out of HLS, as sentences.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        self.run().left_out.clone()
+    }
+
+    /// Whether a task runs.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.run().state, State::Running(_))
+    }
+
+    /// Whether there is nothing any more that could be served.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        match self.run().state {
+            State::Ended { until } => until <= now,
+            State::Idle | State::Running(_) => false,
+        }
+    }
+
+    /// The present run becomes one of `stream`; gives its generation.
+    pub(super) fn begin(&self, run: &mut Run, stream: &Arc<Stream>) -> u64 {
+        run.generation += 1;
+        let until = match run.state {
+            State::Ended { until } => Some(until),
+            _ => None,
+        };
+        let finished = self
+            .snapshot()
+            .and_then(|snapshot| snapshot.current.clone());
+        run.previous = finished.zip(until);
+        run.state = State::Running(Arc::clone(stream));
+        run.left_out.clear();
+        self.reset();
+        let previous = run.previous.as_ref().map(|(p, _)| Arc::clone(p));
+        self.show(Some(Snapshot::new(None, previous)));
+        run.generation
+    }
+
+    /// A run publishes what it has; false when it is no longer the present one.
+    pub(super) fn publish(
+        &self,
+        generation: u64,
+        current: Arc<Presentation>,
+        resume: Resume,
+    ) -> bool {
+        let mut run = self.run();
+        if run.generation != generation {
+            return false;
+        }
+        run.resume = Some(resume);
+        let now = Instant::now();
+        run.previous.take_if(|(_, until)| *until <= now);
+        let previous = run.previous.as_ref().map(|(p, _)| Arc::clone(p));
+        self.show(Some(Snapshot::new(Some(current), previous)));
+        true
+    }
+
+    pub(super) fn set_left_out(&self, generation: u64, sentences: Vec<String>) {
+        let mut run = self.run();
+        if run.generation == generation {
+            run.left_out = sentences;
+        }
+    }
+
+    /// A run is over because its stream is: the finished playlists stay for `keep`.
+    pub(super) fn end(&self, generation: u64, keep: Duration) {
+        let mut run = self.run();
+        if run.generation == generation {
+            run.state = State::Ended {
+                until: Instant::now() + keep,
+            };
+            self.version.send_modify(|version| *version += 1);
+        }
+    }
+
+    /// A run stops because nobody asked since `idle`; false when somebody just has.
+    pub(super) fn stop_if_idle(&self, generation: u64, idle: Duration) -> bool {
+        let mut run = self.run();
+        if run.generation == generation {
+            if self.last_request() + idle > Instant::now() {
+                return false;
+            }
+            self.forget(&mut run);
+        }
+        true
+    }
+
+    /// A run has gone without a word.
+    pub(super) fn lost(&self, generation: u64) {
+        let mut run = self.run();
+        if run.generation == generation && matches!(run.state, State::Running(_)) {
+            self.forget(&mut run);
+        }
+    }
+
+    fn forget(&self, run: &mut Run) {
+        run.state = State::Idle;
+        run.previous = None;
+        self.reset();
+        self.show(None);
+    }
+
+    /// What was asked of one run is not asked of the next.
+    fn reset(&self) {
+        for slot in &self.wanted {
+            slot.store(false, Ordering::Release);
+        }
+        self.sessions.clear();
+    }
+
+    fn show(&self, snapshot: Option<Arc<Snapshot>>) {
+        self.snapshot.store(snapshot);
+        self.version.send_modify(|version| *version += 1);
+    }
+}

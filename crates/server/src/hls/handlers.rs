@@ -1,0 +1,226 @@
+//! Answers to requests for playlists and segments.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use hls::{Container, Playlists, Rendition};
+use http::{HeaderMap, Method};
+
+use super::entry::{Entry, PlaylistKind, Snapshot};
+use super::registry::Hls;
+use super::sessions::{Asker, End, viewed};
+use super::task::{container_name, first_deadline};
+use crate::content::{self, Content, Gzip};
+use crate::error::{Problem, Reason};
+use crate::paths::Target;
+
+/// A request for HLS.
+pub(crate) struct Request<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) method: &'a Method,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) asker: Asker<'a>,
+}
+
+/// Answers a request for a playlist or a segment; `None` when the stream is unknown.
+pub(crate) async fn serve(hls: &Hls, request: Request<'_>) -> Option<Result<Response, Problem>> {
+    let name = request.target.name();
+    if !hls.config().enabled {
+        let known = hls.knows(name);
+        let detail =
+            format!("HLS is switched off here (hls.enabled); {name} plays over RTMP and FLV");
+        return known.then(|| Err(Problem::new(Reason::NoPublicContainer, detail)));
+    }
+    match request.target {
+        Target::Multivariant(_, container) => {
+            let entry = hls.open(name)?;
+            Some(
+                playlist(
+                    hls,
+                    &entry,
+                    *container,
+                    PlaylistKind::Multivariant,
+                    &request,
+                )
+                .await,
+            )
+        }
+        Target::Playlist(_, container) => {
+            let entry = hls.open(name)?;
+            Some(playlist(hls, &entry, *container, PlaylistKind::Media, &request).await)
+        }
+        Target::Resource(_, file) => {
+            if !hls.knows(name) {
+                return None;
+            }
+            Some(resource(hls, file, &request))
+        }
+        Target::Flv(_) | Target::Ts(_) => None,
+    }
+}
+
+async fn playlist(
+    hls: &Hls,
+    entry: &Arc<Entry>,
+    container: Container,
+    kind: PlaylistKind,
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
+    let (snapshot, playlists) = ready(hls, entry, container).await?;
+    // The multivariant playlist alone is a look, not a viewer.
+    if kind == PlaylistKind::Media {
+        admit(entry, request)?;
+    }
+    let text = match kind {
+        PlaylistKind::Multivariant => &playlists.multivariant,
+        PlaylistKind::Media => &playlists.media,
+    };
+    let gzip = if content::accepts_gzip(request.headers) {
+        snapshot.gzip(container, kind, text)
+    } else {
+        bytes::Bytes::new()
+    };
+    let content = Content {
+        body: text.body.clone(),
+        gzip: Gzip::Here(gzip),
+        content_type: Container::PLAYLIST_TYPE,
+        etag: text.etag.to_string(),
+        cache_control: content::NO_CACHE,
+    };
+    let response = content::send(&content, request.method, request.headers)?;
+    let ended = snapshot.current.as_ref().is_some_and(|p| p.ended());
+    let end = if ended && kind == PlaylistKind::Media && request.method == Method::GET {
+        End::Told
+    } else {
+        End::NotYet
+    };
+    let sent = sent_bytes(&response);
+    hls.count_sent(sent);
+    entry.sessions.sent(request.asker, sent, end);
+    Ok(response)
+}
+
+fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Problem> {
+    let name = request.target.name();
+    let missing = || {
+        let detail =
+            format!("{name} has no segment {file}: it has left the playlist, or never was");
+        Problem::new(Reason::ResourceNotFound, detail)
+    };
+    let entry = hls.get(name).ok_or_else(missing)?;
+    entry.touch();
+    let snapshot = entry.snapshot().ok_or_else(missing)?;
+    let found = snapshot.resource(file).ok_or_else(missing)?;
+    admit(&entry, request)?;
+    let content = Content {
+        body: found.body,
+        gzip: Gzip::Never,
+        content_type: found.content_type,
+        etag: found.etag.into(),
+        cache_control: content::IMMUTABLE,
+    };
+    let response = content::send(&content, request.method, request.headers)?;
+    let sent = sent_bytes(&response);
+    hls.count_sent(sent);
+    entry.sessions.sent(request.asker, sent, End::NotYet);
+    Ok(response)
+}
+
+/// Counts the viewer, or turns it away when an operator has.
+fn admit(entry: &Entry, request: &Request<'_>) -> Result<(), Problem> {
+    let Some(stream) = viewed(entry) else {
+        return Ok(());
+    };
+    entry
+        .sessions
+        .touch(&stream, request.asker)
+        .map_err(|reason| Problem::new(Reason::PermissionDenied, format!("sent away: {reason}")))
+}
+
+/// The playlists of a container, as soon as there is a segment; at once when there is one.
+async fn ready(
+    hls: &Hls,
+    entry: &Arc<Entry>,
+    container: Container,
+) -> Result<(Arc<Snapshot>, Playlists), Problem> {
+    // Subscribed before the first look, so that no change is missed.
+    let mut versions = entry.versions();
+    let deadline = first_deadline(hls.config());
+    let mut waiting = None;
+    loop {
+        versions.borrow_and_update();
+        entry.want(container);
+        match look(entry, container) {
+            Look::Ready(snapshot, playlists) => return Ok((snapshot, playlists)),
+            Look::Refused(problem) => return Err(problem),
+            Look::Wait => {}
+        }
+        if waiting.is_none() {
+            let permit = hls.waiting().try_acquire().map_err(|_| {
+                Problem::new(
+                    Reason::Overloaded,
+                    "too many requests wait for a first segment",
+                )
+                .retry_after(1)
+            })?;
+            waiting = Some(permit);
+        }
+        // Both are cancel safe; a client that leaves drops this future, and with it its permit.
+        let changed = tokio::time::timeout_at(deadline, versions.changed()).await;
+        if !matches!(changed, Ok(Ok(()))) {
+            let detail = format!(
+                "HLS of {} has no segment yet; the stream has sent no key frame, or has only begun",
+                entry.name
+            );
+            return Err(Problem::new(Reason::NotReady, detail).retry_after(1));
+        }
+    }
+}
+
+enum Look {
+    Ready(Arc<Snapshot>, Playlists),
+    Refused(Problem),
+    Wait,
+}
+
+fn look(entry: &Arc<Entry>, container: Container) -> Look {
+    let ended = |ended: bool| {
+        if ended || !entry.is_running() {
+            let detail = format!(
+                "HLS ({}) of {} ended before its first segment",
+                container_name(container),
+                entry.name
+            );
+            return Look::Refused(Problem::new(Reason::NoPublicContainer, detail));
+        }
+        Look::Wait
+    };
+    let Some(snapshot) = entry.snapshot() else {
+        return ended(false);
+    };
+    let Some(current) = &snapshot.current else {
+        return ended(false);
+    };
+    match current.rendition(container) {
+        Rendition::Ready(playlists) => {
+            let playlists = playlists.clone();
+            Look::Ready(snapshot, playlists)
+        }
+        Rendition::Refused(reason) => {
+            let detail = format!(
+                "HLS ({}) cannot carry {}: {reason}",
+                container_name(container),
+                entry.name
+            );
+            Look::Refused(Problem::new(Reason::NoPublicContainer, detail))
+        }
+        _ => ended(current.ended()),
+    }
+}
+
+/// Bytes of a body that is in memory.
+fn sent_bytes(response: &Response) -> usize {
+    use axum::body::HttpBody;
+    let exact = response.body().size_hint().exact().unwrap_or(0);
+    usize::try_from(exact).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,257 @@
+//! All streams whose HLS somebody has asked for.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hls::{Container, Segmenter, WallTime};
+use hub::{Hub, Stream};
+use media::StreamName;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::entry::{Entry, Resume, Run, State};
+use super::sessions::idle_after;
+use super::{WallClock, task};
+use crate::config::{HlsConfig, Limits};
+
+/// The HLS of all streams. Clones share it.
+#[derive(Clone)]
+pub(crate) struct Hls {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: HlsConfig,
+    max_sessions: usize,
+    hub: Hub,
+    clock: WallClock,
+    tracker: TaskTracker,
+    /// Cancelled: every run ends its playlists.
+    finish: CancellationToken,
+    waiting: Semaphore,
+    /// Bytes sent in all answers.
+    sent: Arc<AtomicU64>,
+    last_epoch: AtomicU64,
+    // Guards the map. Taken before an entry's run, never the other way round.
+    entries: Mutex<HashMap<StreamName, Arc<Entry>>>,
+}
+
+impl Hls {
+    pub(crate) fn new(
+        config: HlsConfig,
+        limits: &Limits,
+        hub: Hub,
+        clock: WallClock,
+        tracker: TaskTracker,
+        sent: Arc<AtomicU64>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                max_sessions: limits.hls_sessions,
+                hub,
+                clock,
+                tracker,
+                finish: CancellationToken::new(),
+                waiting: Semaphore::new(limits.waiting),
+                sent,
+                last_epoch: AtomicU64::new(0),
+                entries: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn config(&self) -> &HlsConfig {
+        &self.inner.config
+    }
+
+    pub(super) fn count_sent(&self, bytes: usize) {
+        self.inner.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(super) fn waiting(&self) -> &Semaphore {
+        &self.inner.waiting
+    }
+
+    #[cfg(test)]
+    pub(crate) fn waiting_places(&self) -> usize {
+        self.inner.waiting.available_permits()
+    }
+
+    /// Whether there is HLS of this name to be served, or a stream to make it of.
+    pub(crate) fn knows(&self, name: &StreamName) -> bool {
+        self.get(name)
+            .is_some_and(|entry| entry.snapshot().is_some())
+            || self.inner.hub.stream(name).is_some()
+    }
+
+    /// The HLS of this name, if somebody has asked for it.
+    pub(crate) fn get(&self, name: &StreamName) -> Option<Arc<Entry>> {
+        self.entries().get(name).cloned()
+    }
+
+    /// The HLS of this name, started if need be; `None` when there is neither a stream nor a
+    /// finished playlist. Counts as a request.
+    pub(crate) fn open(&self, name: &StreamName) -> Option<Arc<Entry>> {
+        let stream = self.inner.hub.stream(name);
+        let entry = match (self.get(name), &stream) {
+            (Some(entry), _) => entry,
+            (None, None) => return None,
+            (None, Some(_)) => {
+                let new = Entry::new(name.clone(), self.inner.max_sessions);
+                let mut entries = self.entries();
+                Arc::clone(entries.entry(name.clone()).or_insert_with(|| Arc::new(new)))
+            }
+        };
+        entry.touch();
+        if let Some(stream) = stream {
+            self.start(&entry, &stream);
+            return Some(entry);
+        }
+        entry.snapshot().is_some().then_some(entry)
+    }
+
+    /// Starts a run unless one of this stream runs.
+    fn start(&self, entry: &Arc<Entry>, stream: &Arc<Stream>) {
+        if self.inner.finish.is_cancelled() {
+            return;
+        }
+        let mut run = entry.run();
+        if let State::Running(present) = &run.state
+            && Arc::ptr_eq(present, stream)
+        {
+            return;
+        }
+        let segmenter = self.segmenter(&entry.name, &run);
+        let generation = entry.begin(&mut run, stream);
+        drop(run);
+        tracing::debug!(stream = %entry.name, run = generation, "hls started");
+        let context = task::Context {
+            entry: Arc::clone(entry),
+            stream: Arc::clone(stream),
+            generation,
+            config: self.inner.config.clone(),
+            clock: Arc::clone(&self.inner.clock),
+            finish: self.inner.finish.clone(),
+        };
+        self.inner.tracker.spawn(task::run(context, segmenter));
+    }
+
+    fn segmenter(&self, name: &StreamName, run: &Run) -> Segmenter {
+        let now = (self.inner.clock)();
+        let settings = &self.inner.config;
+        let mut config = hls::Config::new(name, self.epoch(now));
+        config.segment = settings.segment;
+        config.segments = settings.segments;
+        config.limits = settings.limits;
+        let first = first_sequence(now, settings.segment);
+        match run.resume {
+            Some(Resume {
+                media_sequence,
+                discontinuity_sequence,
+            }) => {
+                config.first_media_sequence = media_sequence;
+                config.first_discontinuity_sequence = discontinuity_sequence;
+            }
+            None => config.first_media_sequence = first,
+        }
+        Segmenter::new(config)
+    }
+
+    /// A number that no run had before: the wall clock, pushed on where it stands still.
+    fn epoch(&self, now: WallTime) -> u64 {
+        let now = u64::try_from(now.0).unwrap_or(0);
+        let last = &self.inner.last_epoch;
+        let mut seen = last.load(Ordering::Relaxed);
+        loop {
+            let next = now.max(seen.saturating_add(1));
+            match last.compare_exchange_weak(seen, next, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return next,
+                Err(other) => seen = other,
+            }
+        }
+    }
+
+    /// Forgets what is over and who is gone; starts what is always on. To be called about once a
+    /// second.
+    pub(crate) fn sweep(&self) {
+        let now = Instant::now();
+        let active: Vec<_> = self.entries().values().cloned().collect();
+        for entry in active {
+            let target = entry
+                .snapshot()
+                .and_then(|snapshot| snapshot.current.as_ref()?.target_duration());
+            entry
+                .sessions
+                .expire(idle_after(target, self.inner.config.segment));
+        }
+        self.entries().retain(|name, entry| {
+            let is_idle = matches!(entry.run().state, State::Idle);
+            // An idle entry knows the numbers at which its stream goes on.
+            let is_gone = is_idle && self.inner.hub.stream(name).is_none();
+            !(is_gone || entry.is_over(now))
+        });
+        if self.inner.config.always && self.inner.config.enabled {
+            for stream in self.inner.hub.list() {
+                if let Some(entry) = self.open(stream.name()) {
+                    Container::ALL.into_iter().for_each(|c| entry.want(c));
+                }
+            }
+        }
+    }
+
+    /// Ends all playlists; no run starts from now on.
+    pub(crate) fn finish(&self) {
+        self.inner.finish.cancel();
+    }
+
+    /// Whether all viewers have been told that their stream is over.
+    pub(crate) fn all_told(&self) -> bool {
+        let entries: Vec<_> = self.entries().values().cloned().collect();
+        entries
+            .iter()
+            .all(|entry| !entry.is_running() && !entry.sessions.any_untold())
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Entry>>> {
+        self.inner
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where the numbers of a stream begin that this process knows nothing of: a restarted server must
+/// not count from 0 again on the same URL (H18, hls.js #1250). Counts from 2024 on, at least as
+/// fast as segments of this length come, and fits 32 bits for decades with the usual lengths.
+fn first_sequence(now: WallTime, segment: Duration) -> u64 {
+    const YEAR_2024_MS: i64 = 1_704_067_200_000;
+    let step = (segment / 2).clamp(Duration::from_millis(100), Duration::from_secs(1));
+    let since = u64::try_from(now.0.saturating_sub(YEAR_2024_MS)).unwrap_or(0);
+    since / u64::try_from(step.as_millis()).unwrap_or(1_000).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_sequence_outruns_the_segments_of_an_earlier_process() {
+        let segment = Duration::from_secs(2);
+        let then = WallTime(1_795_000_000_000);
+        let later = WallTime(then.0 + 3_600_000);
+        let made_meanwhile = 3_600 / 2;
+        assert!(first_sequence(later, segment) >= first_sequence(then, segment) + made_meanwhile);
+        assert!(first_sequence(later, segment) < u64::from(u32::MAX));
+        assert_eq!(first_sequence(WallTime(0), segment), 0);
+        let short = Duration::from_millis(200);
+        assert_eq!(
+            first_sequence(later, short) - first_sequence(then, short),
+            36_000
+        );
+    }
+}

@@ -1,0 +1,282 @@
+//! One run: reads a stream, feeds its segmenter, publishes what comes out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hls::{Container, Segmenter, WallTime};
+use hub::{Frame, Item, JoinAt, Received, Stream, Subscriber};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::WallClock;
+use super::entry::{Entry, Resume};
+use crate::config::HlsConfig;
+
+/// How long units are gathered before the segmenter gets them: one wake-up for many. It delays a
+/// segment by at most this.
+const GATHER: Duration = Duration::from_millis(100);
+
+/// What a run works with.
+pub(super) struct Context {
+    pub(super) entry: Arc<Entry>,
+    pub(super) stream: Arc<Stream>,
+    pub(super) generation: u64,
+    pub(super) config: HlsConfig,
+    pub(super) clock: WallClock,
+    pub(super) finish: CancellationToken,
+}
+
+/// Tells the entry when a run goes without a word, by a panic or with its runtime.
+struct Watch {
+    entry: Arc<Entry>,
+    generation: u64,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.entry.lost(self.generation);
+    }
+}
+
+/// What draining found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Drained {
+    Nothing,
+    Frames,
+    Ended,
+}
+
+/// Why a run is over.
+enum Over {
+    Ended,
+    Idle,
+    Superseded,
+}
+
+pub(super) async fn run(context: Context, segmenter: Segmenter) {
+    let _watch = Watch {
+        entry: Arc::clone(&context.entry),
+        generation: context.generation,
+    };
+    let mut run = Running {
+        frames: Vec::new(),
+        warned: Vec::new(),
+        segmenter,
+        context,
+    };
+    let over = run.drive().await;
+    run.close(&over);
+}
+
+struct Running {
+    context: Context,
+    segmenter: Segmenter,
+    frames: Vec<Arc<Frame>>,
+    /// Sentences about left out tracks that have been logged.
+    warned: Vec<String>,
+}
+
+impl Running {
+    async fn drive(&mut self) -> Over {
+        let mut subscriber = self.context.stream.subscribe(JoinAt::Oldest);
+        self.enable();
+        // What the ring holds is there at once: a first segment needs no wait.
+        let drained = self.drain(&mut subscriber);
+        self.segmenter.caught_up();
+        if !self.publish() {
+            return Over::Superseded;
+        }
+        if drained == Drained::Ended {
+            return Over::Ended;
+        }
+        // While media flows, one wake-up per moment takes all that came in it; a wait for the
+        // first unit of each would be a second one.
+        let mut flows = drained == Drained::Frames;
+        loop {
+            let idle_at = self.context.entry.last_request() + self.context.config.idle;
+            tokio::select! {
+                // Cancel safe: only waits.
+                () = tokio::time::sleep(GATHER), if flows => {
+                    let drained = self.drain(&mut subscriber);
+                    if drained == Drained::Ended {
+                        return Over::Ended;
+                    }
+                    flows = drained == Drained::Frames;
+                }
+                // Cancel safe: nothing is read until it returns.
+                received = subscriber.read(&mut self.frames), if !flows => {
+                    if self.take(received) {
+                        return Over::Ended;
+                    }
+                    flows = true;
+                }
+                // Cancel safe: a permit that is not taken stays.
+                () = self.context.entry.wake.notified() => self.enable(),
+                // Cancel safe: only waits.
+                () = tokio::time::sleep_until(idle_at), if !self.context.config.always => {
+                    let idle = self.context.config.idle;
+                    if self.context.entry.stop_if_idle(self.context.generation, idle) {
+                        return Over::Idle;
+                    }
+                }
+                // Cancel safe: only waits.
+                () = self.context.finish.cancelled() => {
+                    self.drain(&mut subscriber);
+                    return Over::Ended;
+                }
+            }
+            // A run that is on its way out may have taken the wake-up.
+            self.enable();
+            if !self.publish() {
+                return Over::Superseded;
+            }
+        }
+    }
+
+    /// Feeds all that is there.
+    fn drain(&mut self, subscriber: &mut Subscriber) -> Drained {
+        while let Some(received) = subscriber.try_read(&mut self.frames) {
+            if self.take(received) {
+                return Drained::Ended;
+            }
+        }
+        if self.frames.is_empty() {
+            return Drained::Nothing;
+        }
+        self.feed();
+        Drained::Frames
+    }
+
+    /// Takes the result of a read; true when the stream is over.
+    fn take(&mut self, received: Received) -> bool {
+        match received {
+            Received::Join { headers, missed } => {
+                self.feed();
+                if missed > 0 {
+                    let name = &self.context.entry.name;
+                    tracing::info!(stream = %name, missed, "hls lagged behind its stream");
+                    self.segmenter.discontinuity();
+                }
+                self.segmenter.tracks(&headers.tracks);
+                self.report_left_out();
+                false
+            }
+            Received::Ended => {
+                self.feed();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Feeds the frames gathered. They arrived as far apart as their times are, the last one now.
+    fn feed(&mut self) {
+        let now = (self.context.clock)();
+        let newest_ms = self.frames.iter().map(|frame| frame.time_ms).max();
+        let mut tracks_changed = false;
+        for frame in self.frames.drain(..) {
+            let age_ms = newest_ms.unwrap_or(frame.time_ms) - frame.time_ms;
+            match &frame.item {
+                Item::Unit(unit) => self
+                    .segmenter
+                    .unit(unit, WallTime(now.0.saturating_sub(age_ms))),
+                Item::Tracks(tracks) => {
+                    self.segmenter.tracks(tracks);
+                    tracks_changed = true;
+                }
+                Item::Discontinuity(_) => self.segmenter.discontinuity(),
+                _ => {}
+            }
+        }
+        if tracks_changed {
+            self.report_left_out();
+        }
+    }
+
+    fn enable(&mut self) {
+        for container in Container::ALL {
+            if self.context.entry.wants(container) && !self.segmenter.is_enabled(container) {
+                self.segmenter.enable(container);
+                self.report_left_out();
+            }
+        }
+    }
+
+    /// Says once which tracks HLS leaves out, and why.
+    fn report_left_out(&mut self) {
+        let mut sentences = Vec::new();
+        for container in Container::ALL {
+            if !self.segmenter.is_enabled(container) {
+                continue;
+            }
+            for left_out in self.segmenter.left_out(container) {
+                sentences.push(format!(
+                    "HLS ({}) leaves out track {} ({}): {}",
+                    container_name(container),
+                    left_out.track,
+                    left_out.codec,
+                    left_out.reason
+                ));
+            }
+        }
+        for sentence in &sentences {
+            if !self.warned.contains(sentence) && self.warned.len() < 64 {
+                tracing::warn!(stream = %self.context.entry.name, "{sentence}");
+                self.warned.push(sentence.clone());
+            }
+        }
+        let entry = &self.context.entry;
+        entry.set_left_out(self.context.generation, sentences);
+    }
+
+    /// Publishes a change; false when another run has taken over.
+    fn publish(&mut self) -> bool {
+        let Some(presentation) = self.segmenter.changed() else {
+            return true;
+        };
+        let resume = Resume {
+            media_sequence: self.segmenter.next_media_sequence(),
+            discontinuity_sequence: self.segmenter.next_discontinuity_sequence(),
+        };
+        let entry = &self.context.entry;
+        entry.publish(self.context.generation, presentation, resume)
+    }
+
+    fn close(&mut self, over: &Over) {
+        let name = self.context.entry.name.clone();
+        match over {
+            Over::Idle => tracing::debug!(stream = %name, "hls stopped: nobody asks"),
+            Over::Superseded => tracing::debug!(stream = %name, "hls taken over by another run"),
+            Over::Ended => {
+                self.segmenter.finish();
+                self.publish();
+                let keep = self.keep();
+                self.context.entry.end(self.context.generation, keep);
+                tracing::debug!(stream = %name, ?keep, "hls ended");
+            }
+        }
+    }
+
+    /// How long finished playlists are served: until who reads them has played them, and a while.
+    fn keep(&self) -> Duration {
+        let snapshot = self.context.entry.snapshot();
+        let target = snapshot
+            .and_then(|snapshot| snapshot.current.as_ref()?.target_duration())
+            .unwrap_or(self.context.config.segment);
+        let segments = u32::try_from(self.context.config.segments.max(3)).unwrap_or(u32::MAX);
+        target.saturating_mul(segments.saturating_add(3))
+    }
+}
+
+/// The name of a container in messages.
+pub(super) fn container_name(container: Container) -> &'static str {
+    match container {
+        Container::Fmp4 => "fMP4",
+        Container::Ts => "MPEG-TS",
+    }
+}
+
+/// The moment until which a first segment is waited for.
+pub(super) fn first_deadline(config: &HlsConfig) -> Instant {
+    Instant::now() + config.first_wait()
+}

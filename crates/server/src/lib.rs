@@ -1,0 +1,54 @@
+//! The HTTP shell: playback, API, metrics and the watch page.
+//!
+//! ```text
+//!  socket ─▶ accept ─▶ (TLS) ─▶ sniff ─┬─▶ MediaSink: .flv, .ts, WebSocket-FLV (the workers)
+//!                                      └─▶ hyper ─▶ router ─┬─▶ hls: playlists and segments
+//!                                                           ├─▶ live: endless media, slow path
+//!                                                           ├─▶ watch, assets
+//!                                                           ├─▶ api: /v1
+//!                                                           └─▶ metrics, health
+//! ```
+//!
+//! - The facade binds sockets, reads settings and gives [`Parts`]; this crate owns nothing global.
+//! - Endless media that is the first request of an HTTP/1 connection leaves HTTP altogether
+//!   ([`MediaSink`]); everything else is axum on hyper.
+//! - HLS is made on demand by a task per stream, and served from memory.
+//! - Names of streams go through [`media::StreamName`](::media::StreamName) on every route;
+//!   clients' text is repeated only where it cannot do harm.
+//! - Each connection, request and wait is bounded by [`Limits`]; each task is tracked and ends
+//!   with [`Server::shutdown`].
+//!
+//! Deliberately absent: sessions, cookies, anything that trusts a forwarding header.
+
+mod accept;
+mod api;
+mod assets;
+mod config;
+mod conn;
+mod content;
+mod cors;
+mod counters;
+mod error;
+mod health;
+mod hls;
+mod io;
+mod listener;
+mod live;
+mod media;
+mod metrics;
+mod paths;
+mod router;
+mod sniff;
+mod state;
+#[cfg(test)]
+mod tests;
+mod watch;
+
+pub use crate::api::{FixedKeys, Keys, OpenMode, PushTarget, PushTargets};
+pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
+pub use crate::counters::{ConnectionGuard, Counters};
+pub use crate::health::Health;
+pub use crate::hls::{WallClock, system_clock};
+pub use crate::listener::{ALPN, Server, Tls};
+pub use crate::media::{HttpVersion, MediaKind, MediaRequest, MediaSink, MediaSocket, Method};
+pub use crate::state::Parts;

@@ -1,0 +1,378 @@
+//! `/metrics`: figures for Prometheus, read from the hub and the counters at each scrape.
+
+use std::collections::BTreeMap;
+use std::fmt::Error;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use hub::{Hub, Phase, Stream};
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::api;
+use crate::counters::Counters;
+use crate::error::{Problem, Reason};
+use crate::state::Shared;
+
+/// What `/metrics` shows.
+pub(crate) struct Metrics {
+    /// Sums only.
+    sums: Registry,
+    /// With series per stream.
+    whole: Registry,
+}
+
+/// Who asks for figures. Names of streams are not for everybody: who knows one can watch it, and
+/// in open mode publish it. So series per stream are for those whom the API answers too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    Everybody,
+    Operators,
+}
+
+impl Metrics {
+    pub(crate) fn new(
+        hub: &Hub,
+        counters: &Arc<Counters>,
+        per_stream: usize,
+        version: &'static str,
+    ) -> Self {
+        let registry = |per_stream| {
+            let mut registry = Registry::with_prefix("sidestream");
+            let build = Info::new(vec![("version", version)]);
+            registry.register("build", "What is running", build);
+            registry.register_collector(Box::new(Figures {
+                hub: hub.clone(),
+                counters: Arc::clone(counters),
+                per_stream,
+            }));
+            registry
+        };
+        Self {
+            sums: registry(0),
+            whole: registry(per_stream),
+        }
+    }
+
+    pub(crate) fn encode(&self, audience: Audience) -> Result<String, Error> {
+        let registry = match audience {
+            Audience::Everybody => &self.sums,
+            Audience::Operators => &self.whole,
+        };
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, registry)?;
+        Ok(text)
+    }
+}
+
+/// The figures in OpenMetrics text.
+pub(crate) async fn metrics(
+    State(shared): State<Arc<Shared>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    if !shared.config.metrics.enabled {
+        let detail = "metrics are switched off (metrics.enabled)";
+        return Err(Problem::new(Reason::RouteNotFound, detail));
+    }
+    let audience = if api::is_operator(&shared, &request) {
+        Audience::Operators
+    } else {
+        Audience::Everybody
+    };
+    let text = shared
+        .metrics
+        .encode(audience)
+        .map_err(|_| Problem::new(Reason::Overloaded, "the figures cannot be written"))?;
+    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")];
+    Ok((headers, text).into_response())
+}
+
+struct Figures {
+    hub: Hub,
+    counters: Arc<Counters>,
+    per_stream: usize,
+}
+
+impl std::fmt::Debug for Figures {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Figures")
+    }
+}
+
+/// Labels and values of one metric.
+type Series<V> = Vec<(Vec<(&'static str, String)>, V)>;
+
+/// Writes metrics one after the other.
+struct Writer<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl Writer<'_> {
+    fn counter(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: &Series<u64>,
+    ) -> Result<(), Error> {
+        let mut metric = self
+            .encoder
+            .encode_descriptor(name, help, unit, MetricType::Counter)?;
+        for (labels, value) in series {
+            let labels = labels.as_slice();
+            ConstCounter::new(*value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+
+    fn gauge(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Option<&Unit>,
+        series: &Series<f64>,
+    ) -> Result<(), Error> {
+        let mut metric = self
+            .encoder
+            .encode_descriptor(name, help, unit, MetricType::Gauge)?;
+        if let [(labels, value)] = series.as_slice()
+            && labels.is_empty()
+        {
+            return ConstGauge::new(*value).encode(metric);
+        }
+        for (labels, value) in series {
+            let labels = labels.as_slice();
+            ConstGauge::new(*value).encode(metric.encode_family(&labels)?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Figures {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> Result<(), Error> {
+        let mut writer = Writer { encoder };
+        let streams = self.hub.list();
+        totals(&mut writer, &streams)?;
+        self.shells(&mut writer)?;
+        self.per_stream(&mut writer, &streams)
+    }
+}
+
+/// A count as a gauge's number; exact below 2^53.
+#[expect(clippy::cast_precision_loss, reason = "figures for plots")]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn by<V: Copy>(label: &'static str, values: &[(&'static str, V)]) -> Series<V> {
+    let labelled =
+        |(value, count): &(&'static str, V)| (vec![(label, (*value).to_owned())], *count);
+    values.iter().map(labelled).collect()
+}
+
+fn totals(writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
+    let mut live = 0;
+    let mut interrupted = 0;
+    let mut publishers: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut viewers: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for stream in streams {
+        match stream.phase() {
+            Phase::Live => live += 1,
+            _ => interrupted += 1,
+        }
+        if let Some((publisher, _)) = stream.publisher() {
+            *publishers.entry(publisher.protocol).or_default() += 1;
+        }
+        for viewer in stream.viewers().list() {
+            *viewers.entry(viewer.info.protocol).or_default() += 1;
+        }
+    }
+    let floats = |map: BTreeMap<&'static str, u64>| {
+        let list: Vec<_> = map.into_iter().map(|(k, v)| (k, float(v))).collect();
+        by("protocol", &list)
+    };
+    let states = [("live", float(live)), ("interrupted", float(interrupted))];
+    writer.gauge("streams", "Streams by state", None, &by("state", &states))?;
+    writer.gauge(
+        "publishers",
+        "Publishers by protocol",
+        None,
+        &floats(publishers),
+    )?;
+    writer.gauge("viewers", "Viewers by protocol", None, &floats(viewers))
+}
+
+impl Figures {
+    fn shells(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
+        let now = self.counters.snapshot();
+        let floats: Vec<_> = now
+            .connections_open
+            .iter()
+            .map(|(label, value)| (*label, float(*value)))
+            .collect();
+        writer.gauge(
+            "connections_open",
+            "Connections open now, by listener",
+            None,
+            &by("protocol", &floats),
+        )?;
+        let counters: [(&str, &str, &'static str, Option<&Unit>, &[_]); 7] = [
+            (
+                "connections",
+                "Connections accepted, by listener",
+                "protocol",
+                None,
+                &now.connections,
+            ),
+            (
+                "received",
+                "Media bytes received, by protocol",
+                "protocol",
+                Some(&Unit::Bytes),
+                &now.bytes_in,
+            ),
+            (
+                "sent",
+                "Bytes sent to viewers and targets, by protocol",
+                "protocol",
+                Some(&Unit::Bytes),
+                &now.bytes_out,
+            ),
+            (
+                "http_received",
+                "Bytes read from HTTP connections, by listener",
+                "protocol",
+                Some(&Unit::Bytes),
+                &now.wire_in,
+            ),
+            (
+                "http_sent",
+                "Bytes written to HTTP connections that are served here, by listener",
+                "protocol",
+                Some(&Unit::Bytes),
+                &now.wire_out,
+            ),
+            (
+                "rejected",
+                "Connections and requests turned away, by reason",
+                "reason",
+                None,
+                &now.rejected,
+            ),
+            (
+                "http_responses",
+                "HTTP answers, by class of status",
+                "status",
+                None,
+                &now.requests,
+            ),
+        ];
+        for (name, help, label, unit, values) in counters {
+            writer.counter(name, help, unit, &by(label, values))?;
+        }
+        Ok(())
+    }
+
+    fn per_stream(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
+        let shown = streams.iter().take(self.per_stream);
+        let stats: Vec<_> = shown.map(|stream| (stream, stream.stats())).collect();
+        let hidden = streams.len().saturating_sub(stats.len());
+        writer.gauge(
+            "streams_without_series",
+            "Streams without series of their own: beyond metrics.per_stream, or all without access",
+            None,
+            &vec![(Vec::new(), float(hidden as u64))],
+        )?;
+        let labels = |stream: &Stream| {
+            vec![
+                ("app", stream.name().app().to_owned()),
+                ("stream", stream.name().stream().to_owned()),
+            ]
+        };
+        let counter = |value: &dyn Fn(&Stream, &hub::StreamStats) -> u64| -> Series<u64> {
+            let one = |(stream, stats): &(&Arc<Stream>, hub::StreamStats)| {
+                (labels(stream), value(stream, stats))
+            };
+            stats.iter().map(one).collect()
+        };
+        let gauge = |value: &dyn Fn(&Stream, &hub::StreamStats) -> u64| -> Series<f64> {
+            let exact = counter(value);
+            exact.into_iter().map(|(l, v)| (l, float(v))).collect()
+        };
+        let bytes = Some(&Unit::Bytes);
+        writer.counter(
+            "stream_received",
+            "Media bytes received from the publisher",
+            bytes,
+            &counter(&|_, stats| stats.bytes_in),
+        )?;
+        writer.counter(
+            "stream_sent",
+            "Bytes sent to viewers",
+            bytes,
+            &counter(&|stream, _| stream.viewers().bytes_out()),
+        )?;
+        writer.counter(
+            "stream_units",
+            "Access units received",
+            None,
+            &counter(&|_, stats| stats.units_in),
+        )?;
+        writer.counter(
+            "stream_skips",
+            "Times that viewers lagged and were moved on",
+            None,
+            &counter(&|stream, _| stream.viewers().skips()),
+        )?;
+        writer.counter(
+            "stream_gaps",
+            "Breaks of the publisher's clock, and changes of publisher",
+            None,
+            &counter(&|_, stats| {
+                stats.timing.gaps + stats.timing.restarts + stats.sessions.saturating_sub(1)
+            }),
+        )?;
+        writer.gauge(
+            "stream_viewers",
+            "Viewers of the stream",
+            None,
+            &gauge(&|stream, _| stream.viewers().count() as u64),
+        )?;
+        writer.gauge(
+            "stream_bitrate_bps",
+            "Bits per second received",
+            None,
+            &gauge(&|_, stats| stats.bitrate_bps),
+        )?;
+        writer.gauge(
+            "stream_ring",
+            "Bytes that the stream's ring keeps",
+            bytes,
+            &gauge(&|_, stats| stats.ring_bytes as u64),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_empty_server_has_its_build_and_an_end() {
+        let hub = Hub::new(hub::Config::default());
+        let metrics = Metrics::new(&hub, &Arc::default(), 10, "9.9.9");
+        let text = metrics.encode(Audience::Operators).unwrap();
+        assert!(text.contains("sidestream_build_info{version=\"9.9.9\"} 1\n"));
+        assert!(text.contains("sidestream_streams{state=\"live\"} 0"));
+        assert!(text.ends_with("# EOF\n"));
+    }
+}

@@ -1,0 +1,133 @@
+// HLS through hls.js (light build) with its worker as a file, since the page's policy allows no blob: worker.
+
+import type HlsClass from 'hls.js';
+import type { ErrorData } from 'hls.js';
+import { bufferedEnd, unsupported, type Engine, type EngineOptions, type Readings } from './engine';
+
+declare global {
+  interface Window { Hls?: typeof HlsClass }
+}
+
+export const HLS_SCRIPT = '/assets/vendor/hls.light.min.js';
+const HLS_WORKER = '/assets/vendor/hls.worker.js';
+
+/** Longest live delay believed from the wall clock; beyond it the clocks disagree. */
+const MAX_CLOCK_DELAY_SECONDS = 120;
+
+/** With more than this to play, a failing network is not yet the viewer's matter. */
+const SPARE_SECONDS = 1.5;
+
+/** Starts playing; `HLS_SCRIPT` must have loaded. `clockOffsetMs` is server minus browser time. */
+export function startHls(options: EngineOptions, clockOffsetMs: number): Engine {
+  const { video, url, protocol, declared, emit } = options;
+  const Hls = window.Hls;
+  if (Hls === undefined) throw new Error('hls.js is not there');
+  const hls = new Hls({
+    enableWorker: true,
+    workerPath: HLS_WORKER,
+    // Endless pages must not keep what was played.
+    backBufferLength: 30,
+    // Slightly faster than real time after a stall, instead of drifting ever further behind.
+    maxLiveSyncPlaybackRate: 1.05,
+    liveSyncDurationCount: 3,
+    liveMaxLatencyDurationCount: 10,
+    startFragPrefetch: true,
+    // One fast retry; longer trouble is the page's to show and count down.
+    manifestLoadPolicy: { default: policy(6_000, 8_000, 0) },
+    playlistLoadPolicy: { default: policy(6_000, 8_000, 2) },
+    fragLoadPolicy: { default: policy(10_000, 30_000, 2) },
+  });
+
+  const recent: { bits: number; seconds: number }[] = [];
+  let recoveries = 0;
+  let stopped = false;
+
+  hls.on(Hls.Events.FRAG_LOADED, (_name, { frag, part }) => {
+    const seconds = (part ?? frag).duration;
+    const size = (part ?? frag).stats.total || (part ?? frag).stats.loaded;
+    if (!(seconds > 0) || !(size > 0)) return;
+    recent.push({ bits: size * 8, seconds });
+    while (recent.length > 1 && sum(recent.slice(1), 'seconds') >= 6) recent.shift();
+  });
+  hls.on(Hls.Events.BUFFER_EOS, () => { if (!stopped) emit({ type: 'finished' }); });
+  hls.on(Hls.Events.ERROR, (_name, data) => {
+    if (stopped || !data.fatal) return;
+    if (data.type === Hls.ErrorTypes.MEDIA_ERROR && !isCodecError(data) && recoveries < 1) {
+      recoveries += 1;
+      hls.recoverMediaError();
+      return;
+    }
+    if (data.type === Hls.ErrorTypes.NETWORK_ERROR && buffered() > SPARE_SECONDS) {
+      // What is buffered outlasts a short outage: keep playing it, and keep trying.
+      window.setTimeout(() => { if (!stopped) hls.startLoad(); }, 1_000);
+      return;
+    }
+    emit(explain(data));
+  });
+
+  hls.loadSource(url);
+  hls.attachMedia(video);
+
+  function buffered(): number {
+    const end = bufferedEnd(video);
+    return end === undefined ? 0 : end - video.currentTime;
+  }
+
+  function explain(data: ErrorData): Parameters<typeof emit>[0] {
+    if (isCodecError(data)) {
+      const named = unsupported(declared);
+      return { type: 'failed', kind: 'codec', detail: (named.length > 0 ? named : declared).join(',') };
+    }
+    if (data.type === 'networkError' && data.details !== 'manifestParsingError') {
+      const code = data.response?.code;
+      return { type: 'lost', detail: code ? `${data.details} ${code}` : data.details };
+    }
+    return { type: 'failed', kind: 'media', detail: data.details };
+  }
+
+  return {
+    protocol,
+    readings(): Readings {
+      const level = hls.levels[hls.currentLevel] ?? hls.levels[hls.loadLevel] ?? hls.levels[0];
+      const codecs = [level?.videoCodec, level?.audioCodec].filter((codec) => typeof codec === 'string' && codec !== '') as string[];
+      const seconds = sum(recent, 'seconds');
+      return {
+        codecs: codecs.length > 0 ? codecs : declared,
+        frameRate: level !== undefined && level.frameRate > 0 ? level.frameRate : undefined,
+        bitrate: seconds > 0 ? sum(recent, 'bits') / seconds : undefined,
+        latency: delay(),
+      };
+    },
+    liveEdge: () => hls.liveSyncPosition ?? undefined,
+    stop() {
+      stopped = true;
+      hls.destroy();
+    },
+  };
+
+  // From the publisher's wall clock (EXT-X-PROGRAM-DATE-TIME) where the playlist has one: the whole way, not
+  // only the distance to the newest segment.
+  function delay(): number | undefined {
+    const date = hls.playingDate;
+    if (date !== null) {
+      const behind = (Date.now() + clockOffsetMs - date.getTime()) / 1000;
+      if (behind > 0 && behind < MAX_CLOCK_DELAY_SECONDS) return behind;
+    }
+    return hls.latency > 0 ? hls.latency : undefined;
+  }
+}
+
+function policy(firstByteMs: number, loadMs: number, retries: number) {
+  const retry = { maxNumRetry: retries, retryDelayMs: 500, maxRetryDelayMs: 2_000 };
+  return { maxTimeToFirstByteMs: firstByteMs, maxLoadTimeMs: loadMs, timeoutRetry: retry, errorRetry: retry };
+}
+
+function isCodecError(data: ErrorData): boolean {
+  return data.details === 'manifestIncompatibleCodecsError'
+    || data.details === 'bufferAddCodecError'
+    || data.details === 'bufferIncompatibleCodecsError';
+}
+
+function sum<K extends string>(list: readonly Record<K, number>[], key: K): number {
+  return list.reduce((total, item) => total + item[key], 0);
+}
