@@ -1,0 +1,283 @@
+//! The list of keys: what the parser accepts, the environment may override and `--print` shows.
+
+use std::path::PathBuf;
+
+use super::setting::{Setting, Wrong, read_text, show_text};
+use super::value::{Kind, Value, parse_value};
+use super::{ApiKey, Config, Push};
+
+/// A key of a table that fills a `T`.
+pub(super) struct Key<T: 'static> {
+    pub(super) name: &'static str,
+    /// Reads a value of the file into its place.
+    pub(super) set: fn(&mut T, &str, &Value) -> Result<(), Wrong>,
+    /// Reads the text of an environment variable or a flag into its place.
+    pub(super) set_plain: fn(&mut T, &str, &str) -> Result<(), String>,
+    /// Shows what is there, as TOML, secrets as `****`.
+    pub(super) show: fn(&T) -> String,
+}
+
+/// A table of the file.
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) keys: &'static [Key<Config>],
+}
+
+macro_rules! keys {
+    ($($name:literal => $($field:ident).+),+ $(,)?) => {
+        &[$(Key {
+            name: $name,
+            set: |target, name, value| {
+                target.$($field).+ = Setting::read(name, value)?;
+                Ok(())
+            },
+            set_plain: |target, name, text| {
+                target.$($field).+ = read_plain(name, text)?;
+                Ok(())
+            },
+            show: |target| Setting::show(&target.$($field).+),
+        }),+]
+    };
+}
+
+/// Every section but `[[push]]`.
+pub(super) static SECTIONS: &[Section] = &[
+    Section {
+        name: "rtmp",
+        keys: keys![
+            "listen" => rtmp.listen,
+            "play_wait" => rtmp.play_wait,
+            "chunk_size" => rtmp.chunk_size,
+        ],
+    },
+    Section {
+        name: "rtmps",
+        keys: keys![
+            "listen" => rtmps.listen,
+            "cert" => rtmps.cert,
+            "key" => rtmps.key,
+        ],
+    },
+    Section {
+        name: "http",
+        keys: keys![
+            "listen" => http.listen,
+            "public_url" => http.public_url,
+            "cors" => http.cors,
+            "embed_from" => http.embed_from,
+        ],
+    },
+    Section {
+        name: "https",
+        keys: keys![
+            "listen" => https.listen,
+            "cert" => https.cert,
+            "key" => https.key,
+        ],
+    },
+    Section {
+        name: "streams",
+        keys: keys![
+            "reconnect_window" => streams.reconnect_window,
+            "on_conflict" => streams.on_conflict,
+            "unknown_publish" => streams.unknown_publish,
+            "gop_cache" => streams.gop_cache,
+            "gop_cache_time" => streams.gop_cache_time,
+            "viewer_end_grace" => streams.viewer_end_grace,
+        ],
+    },
+    Section {
+        name: "fanout",
+        keys: keys![
+            "workers" => fanout.workers,
+            "batch" => fanout.batch,
+            "max_lag" => fanout.max_lag,
+            "max_lag_bytes" => fanout.max_lag_bytes,
+            "stall_timeout" => fanout.stall_timeout,
+        ],
+    },
+    Section {
+        name: "hls",
+        keys: keys![
+            "enabled" => hls.enabled,
+            "always" => hls.always,
+            "segment" => hls.segment,
+            "segments" => hls.segments,
+            "idle" => hls.idle,
+        ],
+    },
+    Section {
+        name: "auth",
+        keys: keys![
+            "keys" => auth.keys,
+            "keys_file" => auth.keys_file,
+        ],
+    },
+    Section {
+        name: "limits",
+        keys: keys![
+            "connections" => limits.connections,
+            "publishers" => limits.publishers,
+            "viewers_per_stream" => limits.viewers_per_stream,
+            "per_ip" => limits.per_ip,
+            "message" => limits.message,
+            "publish_bitrate" => limits.publish_bitrate,
+            "tracks" => limits.tracks,
+        ],
+    },
+    Section {
+        name: "log",
+        keys: keys![
+            "level" => log.level,
+            "format" => log.format,
+        ],
+    },
+    Section {
+        name: "metrics",
+        keys: keys![
+            "enabled" => metrics.enabled,
+            "per_stream" => metrics.per_stream,
+        ],
+    },
+    Section {
+        name: "storage",
+        keys: keys!["data" => storage.data],
+    },
+];
+
+/// Keys of each `[[push]]`.
+pub(super) static PUSH_KEYS: &[Key<Push>] = keys![
+    "match" => matches,
+    "stream" => stream,
+    "url" => url,
+    "key_file" => key_file,
+    "queue" => queue,
+    "retry_max" => retry_max,
+];
+
+pub(super) fn section(name: &str) -> Option<&'static Section> {
+    SECTIONS.iter().find(|section| section.name == name)
+}
+
+/// Names of every table that a file may hold.
+pub(super) fn section_names() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.name).chain(["push"])
+}
+
+/// The environment variable that overrides a key.
+pub(super) fn variable(section: &str, key: &str) -> String {
+    format!("SIDESTREAM_{section}__{key}").to_uppercase()
+}
+
+/// Reads a setting of plain text; lists, numbers and flags are TOML there.
+fn read_plain<T: Setting>(name: &str, text: &str) -> Result<T, String> {
+    let value = if T::PLAIN {
+        Value::text(text)
+    } else {
+        parse_value(text).map_err(|error| format!(": {}", error.what))?
+    };
+    T::read(name, &value).map_err(|wrong| wrong.what)
+}
+
+impl Setting for Vec<ApiKey> {
+    const PLAIN: bool = false;
+
+    /// `[{ name = "ops", key = "ss_live_…" }, …]`, or just the secrets.
+    fn read(name: &str, value: &Value) -> Result<Self, Wrong> {
+        let wanted = "a list of { name = \"…\", key = \"…\" }";
+        let wrong = |value: &Value| Wrong {
+            at: value.at,
+            what: format!(" is {wanted}, found {}", hidden(value)),
+        };
+        let Kind::Array(items) = &value.kind else {
+            return Err(wrong(value));
+        };
+        let mut keys = Vec::with_capacity(items.len());
+        for (index, item) in items.iter().enumerate() {
+            let mut api_key = ApiKey::new(&format!("key{}", index + 1), "");
+            match &item.kind {
+                Kind::Text(secret) => api_key.key.clone_from(secret),
+                Kind::Table(entries) => {
+                    for entry in entries {
+                        match entry.name.as_str() {
+                            "name" => read_text(name, &entry.value)?.clone_into(&mut api_key.name),
+                            "key" => read_text(name, &entry.value)?.clone_into(&mut api_key.key),
+                            other => {
+                                return Err(Wrong {
+                                    at: entry.at,
+                                    what: format!(": unknown key {other:?}; it has name and key"),
+                                });
+                            }
+                        }
+                    }
+                }
+                _ => return Err(wrong(item)),
+            }
+            if api_key.key.len() < MIN_API_KEY_BYTES {
+                return Err(Wrong::value(
+                    item,
+                    format_args!(
+                        "the key of {:?} has {} characters; use at least {MIN_API_KEY_BYTES}: ss_live_ and 32 random letters",
+                        api_key.name,
+                        api_key.key.len()
+                    ),
+                ));
+            }
+            keys.push(api_key);
+        }
+        Ok(keys)
+    }
+
+    fn show(&self) -> String {
+        let keys: Vec<String> = self
+            .iter()
+            .map(|key| format!("{{ name = {}, key = \"****\" }}", show_text(&key.name)))
+            .collect();
+        format!("[{}]", keys.join(", "))
+    }
+}
+
+/// Shorter keys can be guessed.
+pub(crate) const MIN_API_KEY_BYTES: usize = 16;
+
+/// Reads a `keys_file`: one `NAME KEY` or `KEY` a line; `#` begins a comment.
+///
+/// # Errors
+/// The line (from 1) and what is wrong with it.
+pub(crate) fn parse_keys_file(text: &str) -> Result<Vec<ApiKey>, (usize, String)> {
+    let mut keys = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let (name, key) = match line.split_once(char::is_whitespace) {
+            Some((name, key)) => (name.to_owned(), key.trim()),
+            None => (format!("key{}", keys.len() + 1), line),
+        };
+        if key.len() < MIN_API_KEY_BYTES || key.contains(char::is_whitespace) {
+            let what =
+                format!("expected NAME KEY with at least {MIN_API_KEY_BYTES} characters of key");
+            return Err((index + 1, what));
+        }
+        keys.push(ApiKey::new(&name, key));
+    }
+    Ok(keys)
+}
+
+/// What was found, without the text of it: it may be a secret.
+fn hidden(value: &Value) -> String {
+    match value.kind {
+        Kind::Text(_) => "a text".to_owned(),
+        _ => value.found(),
+    }
+}
+
+/// Where a path of the file is meant from: the folder of the file.
+pub(super) fn resolve(path: &mut Option<PathBuf>, base: &std::path::Path) {
+    if let Some(path) = path
+        && path.is_relative()
+    {
+        *path = base.join(&*path);
+    }
+}

@@ -1,0 +1,308 @@
+//! From settings to a running relay.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use deliver::Deliver;
+use hub::{Ask, Authorizer, Hub, Verdict};
+use ingest::Ingest;
+use publish::Manager;
+use rustls::sign::CertifiedKey;
+use server::Server;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::admission::Admission;
+use super::error::Error;
+use super::players::{HttpPlayers, RtmpPlayers};
+use super::push::{ApiKeys, Targets, rules};
+use super::tls::{Certificate, KeyPair};
+use super::{Certificates, Counters, Inner, Listeners, Relay, lifecycle, tick};
+use crate::config::{Batch, Config, OnConflict};
+
+/// Connections that wait in the kernel to be accepted.
+const BACKLOG: u32 = 4_096;
+
+/// Collects what a [`Relay`] is made of.
+#[derive(Default)]
+#[must_use]
+pub struct Builder {
+    config: Config,
+    authorizer: Option<Arc<dyn Authorizer>>,
+}
+
+impl Builder {
+    /// Sets the configuration; without it the defaults apply.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Sets who is asked about each publish and each play; without it everybody may.
+    pub fn authorizer<F, R>(self, authorizer: F) -> Self
+    where
+        F: Fn(Ask) -> R + Send + Sync + 'static,
+        R: Future<Output = Verdict> + Send + 'static,
+    {
+        self.authorizer_object(Arc::new(authorizer))
+    }
+
+    /// As [`Builder::authorizer`], for types that implement [`Authorizer`].
+    pub fn authorizer_object(mut self, authorizer: Arc<dyn Authorizer>) -> Self {
+        self.authorizer = Some(authorizer);
+        self
+    }
+
+    /// Starts the relay. When it returns, all listeners accept connections.
+    ///
+    /// # Errors
+    /// [`Error::Bind`], [`Error::Tls`], [`Error::Start`].
+    pub async fn build(self) -> Result<Relay, Error> {
+        let config = self.config;
+        let hub = Hub::new(hub_config(&config));
+        let certificates = Certificates {
+            rtmps: certificate("rtmps", &config.rtmps.cert, &config.rtmps.key)?,
+            https: certificate("https", &config.https.cert, &config.https.key)?,
+        };
+        // All addresses are taken before anything else is begun.
+        let rtmp = bind("rtmp", config.rtmp.listen).await?;
+        let rtmps = bind("rtmps", config.rtmps.listen).await?;
+        let http = bind("http", config.http.listen).await?;
+        let https = bind("https", config.https.listen).await?;
+        let listeners = Listeners {
+            rtmp: address("rtmp", rtmp.as_ref())?,
+            rtmps: address("rtmps", rtmps.as_ref())?,
+            http: address("http", http.as_ref())?,
+            https: address("https", https.as_ref())?,
+        };
+
+        let deliver = Deliver::start(&deliver_config(&config)).map_err(|source| Error::Start {
+            part: "viewer workers",
+            source,
+        })?;
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Admission {
+            hub: hub.clone(),
+            viewers_per_stream: config.limits.viewers_per_stream,
+            per_ip: config.limits.per_ip,
+            authorizer: self.authorizer.unwrap_or_else(|| Arc::new(hub::AllowAll)),
+        });
+        let connections = Arc::new(Semaphore::new(
+            config.limits.connections.min(Semaphore::MAX_PERMITS),
+        ));
+        let ingest = Ingest::new(
+            hub.clone(),
+            ingest_config(&config),
+            Arc::clone(&authorizer),
+            Arc::new(RtmpPlayers(deliver.clone())),
+            Arc::clone(&connections),
+        );
+        let keys = Arc::new(ApiKeys::default());
+        set_keys(&keys, &config)?;
+        // Follows the hub before anything can be published.
+        let push = Manager::start(hub.clone(), rules(&config.push, listeners.of_rtmp())?);
+        let tasks = TaskTracker::new();
+        let stop = CancellationToken::new();
+        let mut parts = server::Parts::new(hub.clone());
+        parts.media = Some(Arc::new(HttpPlayers {
+            hub: hub.clone(),
+            deliver: deliver.clone(),
+            authorizer: Arc::clone(&authorizer),
+            tasks: tasks.clone(),
+        }));
+        parts.authorizer = Arc::clone(&authorizer);
+        parts.keys = Arc::<ApiKeys>::clone(&keys);
+        parts.targets = Arc::new(Targets(push.clone()));
+        parts.connections = Arc::clone(&connections);
+        let counters = Counters {
+            ingest: Arc::clone(ingest.counters()),
+            server: Arc::clone(&parts.counters),
+        };
+        tasks.spawn(tick(hub.clone(), counters, stop.clone()));
+        let server = Server::new(server_config(&config, &listeners), parts);
+        tasks.spawn(lifecycle::log(hub.events()));
+        if let Some(listener) = rtmp {
+            ingest.listen(listener, None);
+        }
+        if let (Some(listener), Some(certificate)) = (rtmps, &certificates.rtmps) {
+            ingest.listen(listener, Some(tls_config("rtmps", certificate, &[])?));
+        }
+        if let Some(listener) = http {
+            server.serve(listener, None);
+        }
+        if let (Some(listener), Some(certificate)) = (https, &certificates.https) {
+            let tls = tls_config("https", certificate, &server::ALPN)?;
+            server.serve(listener, Some(Arc::new(ArcSwap::new(tls))));
+        }
+        Ok(Relay {
+            inner: Arc::new(Inner {
+                config: ArcSwap::from_pointee(config),
+                hub,
+                ingest,
+                deliver,
+                server,
+                push,
+                keys,
+                listeners,
+                certificates,
+                tasks,
+                stop,
+                runtime: tokio::runtime::Handle::current(),
+                started: Instant::now(),
+            }),
+        })
+    }
+}
+
+fn tls_config(
+    section: &str,
+    certificate: &Arc<Certificate>,
+    protocols: &[&[u8]],
+) -> Result<Arc<rustls::ServerConfig>, Error> {
+    certificate.server_config(protocols).map_err(|error| {
+        Error::Tls(super::TlsError {
+            setting: format!("{section}.cert"),
+            path: std::path::PathBuf::new(),
+            what: error.to_string(),
+        })
+    })
+}
+
+fn certificate(
+    section: &'static str,
+    cert: &Option<PathBuf>,
+    key: &Option<PathBuf>,
+) -> Result<Option<Arc<Certificate>>, Error> {
+    Ok(load_pair(section, cert, key)?.map(Certificate::new))
+}
+
+/// Loads the certificate of a section that has one.
+pub(super) fn load_pair(
+    section: &'static str,
+    cert: &Option<PathBuf>,
+    key: &Option<PathBuf>,
+) -> Result<Option<CertifiedKey>, Error> {
+    let (Some(cert), Some(key)) = (cert, key) else {
+        return Ok(None);
+    };
+    Ok(Some(KeyPair { section, cert, key }.load()?))
+}
+
+async fn bind(
+    listener: &'static str,
+    addr: Option<SocketAddr>,
+) -> Result<Option<TcpListener>, Error> {
+    let Some(addr) = addr else { return Ok(None) };
+    let open = || {
+        let socket = match addr {
+            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+        };
+        // A restart must not wait for the last connections of its predecessor to time out.
+        socket.set_reuseaddr(true)?;
+        socket.bind(addr)?;
+        socket.listen(BACKLOG)
+    };
+    let bound = open();
+    bound.map(Some).map_err(|source| Error::Bind {
+        listener,
+        addr,
+        source,
+    })
+}
+
+fn address(
+    part: &'static str,
+    listener: Option<&TcpListener>,
+) -> Result<Option<SocketAddr>, Error> {
+    let address = listener.map(TcpListener::local_addr).transpose();
+    address.map_err(|source| Error::Start { part, source })
+}
+
+fn hub_config(config: &Config) -> hub::Config {
+    let mut hub = hub::Config::default();
+    hub.reconnect_window = config.streams.reconnect_window;
+    hub.end_grace = config.streams.viewer_end_grace;
+    hub.on_conflict = match config.streams.on_conflict {
+        OnConflict::Refuse => hub::OnConflict::Refuse,
+        OnConflict::Replace => hub::OnConflict::Replace,
+    };
+    hub.gop_cache_bytes = bytes(config.streams.gop_cache.0);
+    hub.gop_cache_time = config.streams.gop_cache_time;
+    hub.max_streams = config.limits.publishers;
+    hub.max_tracks = config.limits.tracks;
+    hub
+}
+
+fn deliver_config(config: &Config) -> deliver::Config {
+    let mut deliver = deliver::Config::default();
+    deliver.workers = config.fanout.workers;
+    deliver.batch = match config.fanout.batch {
+        Batch::Auto => deliver::Batch::Auto,
+        Batch::Frame => deliver::Batch::For(FRAME_BATCH),
+        Batch::Time(time) => deliver::Batch::For(time),
+    };
+    deliver.max_lag = config.fanout.max_lag;
+    deliver.max_lag_bytes = bytes(config.fanout.max_lag_bytes.0);
+    deliver.stall_timeout = config.fanout.stall_timeout;
+    deliver
+}
+
+/// A picture of 30 a second and the sound around it.
+const FRAME_BATCH: std::time::Duration = std::time::Duration::from_millis(33);
+
+fn ingest_config(config: &Config) -> ingest::Config {
+    let message = u32::try_from(config.limits.message.0).unwrap_or(u32::MAX);
+    let mut ingest = ingest::Config::default();
+    ingest.session = Arc::new(rtmp::ServerConfig {
+        chunk_size: config.rtmp.chunk_size,
+        ..rtmp::ServerConfig::default()
+    });
+    ingest.limits = rtmp::Limits {
+        video_bytes: message,
+        // Room for the largest picture and for what comes between its chunks.
+        unfinished_bytes: bytes(config.limits.message.0).saturating_add(1 << 20),
+        ..rtmp::Limits::default()
+    };
+    ingest.flv.tracks = config.limits.tracks;
+    ingest.play_wait = config.rtmp.play_wait;
+    ingest.publish_bitrate_bps = config.limits.publish_bitrate.0;
+    ingest
+}
+
+fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
+    let mut server = server::Config::default();
+    server.public_url = config.http.public_url.trim_end_matches('/').to_owned();
+    server.rtmp_port = listeners.rtmp.map(|addr| addr.port());
+    server.cors.clone_from(&config.http.cors);
+    server.embed_from.clone_from(&config.http.embed_from);
+    server.hls.enabled = config.hls.enabled;
+    server.hls.always = config.hls.always;
+    server.hls.segment = config.hls.segment;
+    server.hls.segments = config.hls.segments;
+    server.hls.idle = config.hls.idle;
+    server.metrics.enabled = config.metrics.enabled;
+    server.metrics.per_stream = config.metrics.per_stream;
+    server.version = env!("CARGO_PKG_VERSION");
+    server
+}
+
+/// Puts the configured API keys in force.
+pub(super) fn set_keys(keys: &ApiKeys, config: &Config) -> Result<(), Error> {
+    if config.mode() == "open" {
+        keys.clear();
+    } else {
+        // An empty file of keys opens nothing: nobody gets in.
+        keys.set(config.api_keys().map_err(Error::SecretFile)?);
+    }
+    Ok(())
+}
+
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
