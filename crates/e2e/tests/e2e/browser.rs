@@ -1,0 +1,47 @@
+//! The watch page in a real browser: pictures move over HLS (both containers) and HTTP-FLV.
+
+use e2e::ffmpeg::{self, Version};
+use e2e::media::{repository, testdata};
+use e2e::process::{command, run};
+use e2e::server::Server;
+use e2e::wait::secs;
+
+fn watch(server: &Server, stream: &str, protocol: &str, more: &[&str]) {
+    let script = repository().join("crates/server/ui/e2e/watch.mjs");
+    assert!(
+        repository()
+            .join("crates/server/ui/node_modules/playwright-core")
+            .is_dir(),
+        "run `npm ci` in crates/server/ui (./test does)"
+    );
+    let mut node = command("node");
+    node.arg(script)
+        .args([&server.http_url(""), stream, protocol, "3"]);
+    node.args(more).env("WATCH_TIMEOUT_S", "60");
+    let output = run(&format!("watch.mjs {protocol}"), node, secs(120));
+    assert_eq!(output.code, Some(0), "{}{}", output.text(), output.stderr);
+    let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(seen["state"], "playing", "{seen:#}");
+}
+
+/// H.264 and AAC that run long enough for a slow browser.
+fn publish(server: &Server) -> e2e::process::Process {
+    let publisher = ffmpeg::publish_with(
+        Version::V5,
+        &["-re", "-stream_loop", "30"],
+        &testdata("bframes.flv"),
+        &[],
+        &server.rtmp_url("live/cam"),
+    );
+    server.wait_for_stream("live/cam");
+    publisher
+}
+
+#[test]
+fn chromium_plays_hls_ts_and_flv_on_the_watch_page() {
+    let server = Server::start();
+    let _publisher = publish(&server);
+    for protocol in ["hls", "ts", "flv"] {
+        watch(&server, "live/cam", protocol, &[]);
+    }
+}

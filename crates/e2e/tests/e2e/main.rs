@@ -1,0 +1,20 @@
+//! End-to-end tests of the `sidestream` binary, one module an area.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod abuse;
+mod api;
+mod browser;
+mod cli;
+mod continuity;
+mod corpus;
+mod demo;
+mod enhanced;
+mod flv_out;
+mod harness;
+mod hls_http;
+mod hls_out;
+mod lifecycle;
+mod names;
+mod push;
+mod rtmp_out;
+mod rtmps;
