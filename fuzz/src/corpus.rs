@@ -1,0 +1,41 @@
+//! Replays the committed corpora.
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+fn replay(target: &str, run: fn(&[u8])) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("corpus")
+        .join(target);
+    let mut count = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        run(&std::fs::read(entry.unwrap().path()).unwrap());
+        count += 1;
+    }
+    assert!(count >= 5, "corpus of {target} has {count} files");
+}
+
+#[test]
+fn corpus_of_amf0_decode_runs_through() {
+    replay("amf0_decode", crate::amf0_decode);
+}
+
+#[test]
+fn corpus_of_flv_demux_runs_through() {
+    replay("flv_demux", crate::flv_demux);
+}
+
+#[test]
+fn corpus_of_rtmp_chunk_reader_runs_through() {
+    replay("rtmp_chunk_reader", crate::rtmp_chunk_reader);
+}
+
+#[test]
+fn corpus_of_rtmp_server_session_runs_through() {
+    replay("rtmp_server_session", crate::rtmp_server_session);
+}
+
+#[test]
+fn corpus_of_rtmp_client_session_runs_through() {
+    replay("rtmp_client_session", crate::rtmp_client_session);
+}

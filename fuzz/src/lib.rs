@@ -1,0 +1,19 @@
+//! What the fuzz targets do with their input, as functions, so that the committed corpora are
+//! replayed by ordinary tests as well (`cargo test -p sidestream-fuzz --lib`).
+//!
+//! Build and run a target with `RUSTC_BOOTSTRAP=1 cargo fuzz run <target>` from the workspace root.
+//! A target checks invariants and that any split of its input gives the same result; a crash becomes
+//! a named unit test in the crate it is about, and its input joins the corpus.
+
+mod amf;
+mod chunk;
+mod flv;
+mod session;
+
+pub use amf::amf0_decode;
+pub use chunk::rtmp_chunk_reader;
+pub use flv::flv_demux;
+pub use session::{rtmp_client_session, rtmp_server_session};
+
+#[cfg(test)]
+mod corpus;
