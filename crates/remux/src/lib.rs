@@ -1,5 +1,6 @@
 //! Demuxers and muxers for FLV, MPEG-TS and MP4.
 
+mod event;
 pub mod flv;
 mod left_out;
 pub mod mp4;
@@ -7,4 +8,5 @@ pub mod mp4;
 mod test_media;
 pub mod ts;
 
+pub use event::{Damage, Event, Scheme, TimedMetadata};
 pub use left_out::LeftOut;
