@@ -1,22 +1,18 @@
-//! AV1CodecConfigurationRecord (av1C) and the sequence header OBU in it.
+//! AV1CodecConfigurationRecord (av1C); the sequence header OBU in it: `sequence_header.rs`.
 //!
 //! ```text
 //! | 1, version 1 (7) | profile 3, level 5 | tier, high depth, 12 bit, mono, x, y, position 2 | delay | OBUs |
 //! ```
 //!
-//! Spec: AV1-ISOBMFF §2.3.3 and §5, AV1 §5.5.
-
-use std::io::Cursor;
+//! Spec: AV1-ISOBMFF §2.3.3 and §5; OBUs: AV1 §5.3.
 
 use bytes::Bytes;
-use scuffle_av1::seq::SequenceHeaderObu;
-use scuffle_av1::{ObuHeader, ObuType};
 
-use super::{Error, VideoParams, contain, plausible_rate};
+use super::bits::Bits;
+use super::{Error, VideoParams};
 
-/// Longest OBU part of the record that is looked at. Threat: it goes to another's parser; a
-/// sequence header has less than 100 bytes.
-const MAX_OBU_BYTES: usize = 4 << 10;
+mod sequence_header;
+use sequence_header::SequenceHeader;
 
 /// A parsed AV1CodecConfigurationRecord.
 #[derive(Clone, Debug)]
@@ -31,7 +27,7 @@ pub struct Config {
     pub level: u8,
     /// `seq_tier[0]`: whether it is the high tier.
     pub high_tier: bool,
-    /// 8, 10 or 12.
+    /// Bits of a sample: 8, 10 or 12.
     pub bit_depth: u8,
     /// Whether there is no chroma.
     pub monochrome: bool,
@@ -58,25 +54,40 @@ impl Config {
         if version != 0x81 {
             return Err(Error::new("av1C", 0, "marker and version are not 1"));
         }
-        let bit_depth = match flags >> 5 & 3 {
-            0 | 1 => 8,
-            2 => 10,
-            _ => 12,
-        };
-        let obus = raw.slice(4..);
-        let (params, color) = sequence_header(&obus)?;
-        Ok(Self {
-            params,
+        let mut config = Self {
+            params: VideoParams::default(),
             profile: profile >> 5,
             level: profile & 0x1f,
             high_tier: flags & 0x80 != 0,
-            bit_depth,
+            bit_depth: match flags >> 5 & 3 {
+                0 | 1 => 8,
+                2 => 10,
+                _ => 12,
+            },
             monochrome: flags & 0x10 != 0,
             chroma: flags & 0x0f,
-            color,
-            obus,
+            color: None,
+            obus: raw.slice(4..),
             raw,
-        })
+        };
+        if let Some(header) = find_sequence_header(&config.obus)? {
+            config.apply(&header);
+        }
+        Ok(config)
+    }
+
+    /// Takes over what the sequence header says: where the record contradicts it, decoders go by
+    /// the header.
+    fn apply(&mut self, header: &SequenceHeader) {
+        let color = &header.color;
+        self.params = header.params;
+        self.profile = header.profile;
+        self.level = header.level;
+        self.high_tier = header.high_tier;
+        self.bit_depth = color.bit_depth;
+        self.monochrome = color.monochrome;
+        self.chroma = color.chroma;
+        self.color = color.description;
     }
 
     /// `av01.0.08M.08`, with the colour fields when they differ from their defaults
@@ -103,56 +114,62 @@ impl Config {
     }
 }
 
-type Color = Option<(u8, u8, u8, bool)>;
-
-/// Size, rate and colour of the first sequence header among OBUs; nothing when there is none.
-fn sequence_header(obus: &Bytes) -> Result<(VideoParams, Color), Error> {
-    let mut cursor = Cursor::new(
-        obus.get(..obus.len().min(MAX_OBU_BYTES))
-            .unwrap_or_default(),
-    );
-    let fail = |at: u64, why: &str| {
-        Error::new(
-            "sequence header OBU",
-            4 + usize::try_from(at).unwrap_or(0),
-            why,
-        )
-    };
-    while cursor.position() < cursor.get_ref().len() as u64 {
-        let at = cursor.position();
-        let header = ObuHeader::parse(&mut cursor).map_err(|error| fail(at, &error.to_string()))?;
-        let rest =
-            cursor.get_ref().len() as u64 - cursor.position().min(cursor.get_ref().len() as u64);
-        let size = header.size.unwrap_or(rest);
-        if size > rest {
-            return Err(fail(at, "cut off"));
+/// The first sequence header among OBUs; `None` when there is none.
+fn find_sequence_header(obus: &[u8]) -> Result<Option<SequenceHeader>, Error> {
+    let mut rest = obus;
+    while !rest.is_empty() {
+        let at = 4 + obus.len() - rest.len();
+        let fail = |why: &str| Error::new("sequence header OBU", at, why);
+        let obu = Obu::split_first(&mut rest).ok_or_else(|| fail("cut off"))?;
+        if obu.kind == SEQUENCE_HEADER {
+            return SequenceHeader::read(obu.payload).map(Some).map_err(fail);
         }
-        if header.obu_type != ObuType::SequenceHeader {
-            cursor.set_position(cursor.position() + size);
-            continue;
-        }
-        let sequence = contain(|| SequenceHeaderObu::parse(header, &mut cursor))
-            .ok_or_else(|| fail(at, "out of range"))?
-            .map_err(|error| fail(at, &error.to_string()))?;
-        let size = |pixels: u64| u32::try_from(pixels).map_err(|_| fail(at, "size out of range"));
-        let params = VideoParams {
-            width: size(sequence.max_frame_width)?,
-            height: size(sequence.max_frame_height)?,
-            frame_rate: sequence.timing_info.and_then(|timing| {
-                let ticks = timing.num_ticks_per_picture?;
-                let units = u64::from(timing.num_units_in_display_tick);
-                plausible_rate(timing.time_scale.into(), units.checked_mul(ticks)?)
-            }),
-        };
-        let color = &sequence.color_config;
-        // 2 in all three: unspecified.
-        let parts = (
-            color.color_primaries,
-            color.transfer_characteristics,
-            color.matrix_coefficients,
-            color.full_color_range,
-        );
-        return Ok((params, (parts != (2, 2, 2, false)).then_some(parts)));
     }
-    Ok((VideoParams::default(), None))
+    Ok(None)
 }
+
+/// `obu_type` of a sequence header (AV1 §6.2.2).
+const SEQUENCE_HEADER: u8 = 1;
+
+/// An open bitstream unit (AV1 §5.3).
+struct Obu<'a> {
+    kind: u8,
+    payload: &'a [u8],
+}
+
+impl<'a> Obu<'a> {
+    /// Takes the first OBU off `rest`; `None` when it is cut off. Without a size, it has all.
+    fn split_first(rest: &mut &'a [u8]) -> Option<Self> {
+        let mut bits = Bits::new(rest);
+        bits.skip(1)?;
+        let kind = bits.small(4)?;
+        let has_extension = bits.flag()?;
+        let has_size = bits.flag()?;
+        bits.skip(if has_extension { 1 + 8 } else { 1 })?;
+        let size = if has_size {
+            leb128(&mut bits)?
+        } else {
+            bits.remaining() / 8
+        };
+        let (_, behind) = rest.split_at_checked(bits.byte_offset())?;
+        let (payload, behind) = behind.split_at_checked(size)?;
+        *rest = behind;
+        Some(Self { kind, payload })
+    }
+}
+
+/// A little-endian number in groups of 7 bits, at most 32 bits in all (AV1 §4.10.5).
+fn leb128(bits: &mut Bits<'_>) -> Option<usize> {
+    let mut value = 0_u64;
+    for shift in (0..8 * 7).step_by(7) {
+        let more = bits.flag()?;
+        value |= u64::from(bits.read(7)?) << shift;
+        if !more {
+            return u32::try_from(value).ok()?.try_into().ok();
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! | u16 length, SPS | … | PPS count | u16 length, PPS | … | [chroma format, bit depths, SPS extensions]
 //! ```
 //!
+//! The SPS is read by `h264-reader`, which checks every value before it calculates with it.
+//!
 //! Spec: ISO/IEC 14496-15 §5.3.3.1, ITU-T H.264 §7.3.2.1.1 and annex E.
 
 use bytes::Bytes;

@@ -1,18 +1,21 @@
-//! HEVCDecoderConfigurationRecord (hvcC) and the sequence parameter set in it.
+//! HEVCDecoderConfigurationRecord (hvcC); the sequence parameter set in it: `sps.rs`.
 //!
 //! ```text
 //! | 1 | space 2, tier 1, profile 5 | compatibility 32 | constraints 48 | level | … | byte 21: length size - 1 |
 //! | array count | array: 1 bit complete, 1 bit 0, type 6 | u16 count | u16 length, NAL unit | … |
 //! ```
 //!
-//! Spec: ISO/IEC 14496-15 §8.3.3.1 and annex E, ITU-T H.265 §7.3.2.2.
+//! Spec: ISO/IEC 14496-15 §8.3.3.1 and annex E.
 
 use bytes::Bytes;
 
-use super::bits::{self, Bits};
-use super::parameter_sets::{MAX_SET_BYTES, MAX_SETS, Record};
-use super::{Error, VideoParams, contain, plausible_rate};
+use super::parameter_sets::{MAX_SETS, Record};
+use super::{Error, VideoParams};
 use crate::nal::h265 as nal;
+
+mod ref_pic_sets;
+mod scaling_lists;
+mod sps;
 
 /// Bytes before the arrays.
 const HEADER: usize = 22;
@@ -99,7 +102,7 @@ impl Config {
         let Some(first) = sps.first() else {
             return Err(Error::new("hvcC", HEADER, "no sequence parameter set"));
         };
-        let params = sps_params(first)?;
+        let params = sps::video_params(first)?;
         Ok(Self {
             params,
             nal_length_size,
@@ -163,146 +166,5 @@ impl Config {
     }
 }
 
-/// Size and rate of an SPS NAL unit.
-fn sps_params(set: &[u8]) -> Result<VideoParams, Error> {
-    if set.len() > MAX_SET_BYTES {
-        return Err(Error::new("SPS", 0, "more than 4096 bytes"));
-    }
-    if nal::kind(set) != Some(nal::SPS) {
-        return Err(Error::new("SPS", 0, "not a sequence parameter set"));
-    }
-    let rbsp = bits::unescape(set.get(2..).unwrap_or_default());
-    let mut reader = Bits::new(&rbsp);
-    let head = SpsHead::read(&mut reader)
-        .ok_or_else(|| Error::new("SPS", 2 + reader.byte_offset(), "cut off"))?;
-    let (width, height) = head
-        .size()
-        .ok_or_else(|| Error::new("SPS", 2, "cropped to nothing, or larger than 65535"))?;
-    Ok(VideoParams {
-        width,
-        height,
-        frame_rate: if head.is_sane { frame_rate(set) } else { None },
-    })
-}
-
-/// An SPS up to the block sizes; what follows is long, and wanted for the frame rate only.
-struct SpsHead {
-    chroma_format: u32,
-    width: u32,
-    height: u32,
-    /// Left, right, top, bottom, in chroma units.
-    window: [u32; 4],
-    /// Whether the values are in their ranges, so that arithmetic on them cannot overflow.
-    is_sane: bool,
-}
-
-impl SpsHead {
-    /// ITU-T H.265 §7.3.2.2.1; `None` at the end of the bits.
-    fn read(bits: &mut Bits<'_>) -> Option<Self> {
-        bits.skip(4)?;
-        let max_sub_layers = bits.read(3)?;
-        bits.skip(1)?;
-        skip_profile_tier_level(bits, max_sub_layers)?;
-        bits.ue()?;
-        let chroma_format = bits.ue()?;
-        if chroma_format == 3 {
-            bits.skip(1)?;
-        }
-        let width = bits.ue()?;
-        let height = bits.ue()?;
-        let mut window = [0; 4];
-        if bits.flag()? {
-            for side in &mut window {
-                *side = bits.ue()?;
-            }
-        }
-        let depths = [bits.ue()?, bits.ue()?];
-        let poc = bits.ue()?;
-        let layers = if bits.flag()? { max_sub_layers + 1 } else { 1 };
-        let mut buffering = 0;
-        for _ in 0..layers {
-            buffering = buffering.max(bits.ue()?);
-            bits.ue()?;
-            bits.ue()?;
-        }
-        let [
-            min_block,
-            more_block,
-            min_transform,
-            more_transform,
-            inter,
-            intra,
-        ] = [
-            bits.ue()?,
-            bits.ue()?,
-            bits.ue()?,
-            bits.ue()?,
-            bits.ue()?,
-            bits.ue()?,
-        ];
-        let is_sane = depths.iter().all(|&depth| depth <= 8)
-            && poc <= 12
-            && buffering <= 15
-            && min_block <= 3
-            && more_block <= 3
-            && more_transform <= 3
-            && min_transform + 2 < min_block + 3
-            && inter <= 4
-            && intra <= 4;
-        Some(Self {
-            chroma_format,
-            width,
-            height,
-            window,
-            is_sane,
-        })
-    }
-
-    /// After the conformance window (H.265 §7.4.3.2.1).
-    fn size(&self) -> Option<(u32, u32)> {
-        let (unit_x, unit_y) = match self.chroma_format {
-            1 => (2, 2),
-            2 => (2, 1),
-            _ => (1, 1),
-        };
-        let [left, right, top, bottom] = self.window;
-        let crop = |size: u32, unit: u32, a: u32, b: u32| {
-            let cropped = size.checked_sub(a.checked_add(b)?.checked_mul(unit)?)?;
-            (1..=65_535).contains(&cropped).then_some(cropped)
-        };
-        Some((
-            crop(self.width, unit_x, left, right)?,
-            crop(self.height, unit_y, top, bottom)?,
-        ))
-    }
-}
-
-/// H.265 §7.3.3.
-fn skip_profile_tier_level(bits: &mut Bits<'_>, max_sub_layers: u32) -> Option<()> {
-    bits.skip(88 + 8)?;
-    let mut present = Vec::with_capacity(8);
-    for _ in 0..max_sub_layers {
-        present.push((bits.flag()?, bits.flag()?));
-    }
-    if max_sub_layers > 0 {
-        for _ in max_sub_layers..8 {
-            bits.skip(2)?;
-        }
-    }
-    for (profile, level) in present {
-        bits.skip(if profile { 88 } else { 0 } + if level { 8 } else { 0 })?;
-    }
-    Some(())
-}
-
-/// The rate that the video usability information states, when the SPS can be parsed so far.
-///
-/// The parser is stricter than players are: what it refuses has a size, but no rate.
-fn frame_rate(set: &[u8]) -> Option<(u32, u32)> {
-    let sps = contain(|| scuffle_h265::SpsNALUnit::parse(set).ok())??;
-    let timing = sps.rbsp.vui_parameters?.vui_timing_info?;
-    plausible_rate(
-        timing.time_scale.get().into(),
-        timing.num_units_in_tick.get().into(),
-    )
-}
+#[cfg(test)]
+mod tests;

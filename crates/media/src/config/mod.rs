@@ -235,12 +235,6 @@ fn plausible_rate(num: u64, den: u64) -> Option<(u32, u32)> {
     (num > 0 && den > 0 && num / den < 1_000).then_some((num, den))
 }
 
-/// Runs a parser of others on a peer's bytes; `None` when it panicked (they subtract and shift
-/// without checks). The bytes were bounded before.
-fn contain<T>(parse: impl FnOnce() -> T) -> Option<T> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(parse)).ok()
-}
-
 impl fmt::Display for CodecConfig {
     /// What a person reads in a log line: `H.264 High@4.0 1920x1080 30 fps`, `AAC-LC 48 kHz 2ch`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -281,5 +275,7 @@ impl fmt::Display for CodecConfig {
     }
 }
 
+#[cfg(test)]
+mod bit_writer;
 #[cfg(test)]
 mod tests;

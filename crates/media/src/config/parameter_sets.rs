@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::Error;
 
-/// Longest parameter set in bytes. Threat: parsers of others see these bytes; real ones have
-/// less than 200.
+/// Longest parameter set in bytes. Threat: it is copied to be parsed; real ones have less than
+/// 200 (with scaling lists: 1 KiB).
 pub(super) const MAX_SET_BYTES: usize = 4 << 10;
 /// Most parameter sets of one record. Threat: a record of 64 KiB names 32 767 empty ones.
 pub(super) const MAX_SETS: usize = 32;
