@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The longest that [`Batch::Auto`] holds a frame back.
+pub const AUTO_BOUND: Duration = Duration::from_millis(150);
+
 /// Settings of [`crate::Deliver`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -34,9 +37,10 @@ impl Default for Config {
 /// How media is gathered before it is written: fewer writes cost less and delay more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Batch {
-    /// Written as it comes; what comes during a pass over the viewers goes with the next one.
+    /// Written as it comes while that is cheap; as passes over the viewers grow longer, gathered
+    /// for three times as long as they take, at most [`AUTO_BOUND`].
     #[default]
     Auto,
-    /// Gathered for this long.
+    /// Gathered for this long, counted from the first frame; zero writes each as it comes.
     For(Duration),
 }

@@ -14,10 +14,12 @@ use media::Headers;
 use rtmp::StreamEnd;
 use tokio::time::Sleep;
 
-use crate::config::{Batch, Config};
+use crate::config::Config;
 use crate::encode::{Encoder, FlvEncoder, TsEncoder};
+use crate::image::Images;
+use crate::pace::{Pace, Work};
 use crate::protocol::NewViewer;
-use crate::viewer::{Gone, SharedSlices, Viewer};
+use crate::viewer::{Gone, Viewer};
 use crate::wake::Ready;
 use crate::window::Window;
 
@@ -68,15 +70,17 @@ pub(crate) struct Group {
     encoder: Encoder,
     window: Window,
     viewers: Vec<Option<Viewer>>,
+    /// Numbers of those that left.
+    free: Vec<usize>,
     count: usize,
     /// The worker's number of viewers.
     load: Arc<AtomicUsize>,
     ended: bool,
     /// The worker lagged: these headers are for the viewers that are there, with the next frame.
     rejoined: Option<Arc<Headers>>,
-    /// Everything before this entry was offered to every viewer.
-    flushed: u64,
-    flush_at: Option<Pin<Box<Sleep>>>,
+    pace: Pace,
+    /// Of images that were written, to be used again.
+    buffers: Vec<Vec<u8>>,
     housekeeping: Pin<Box<Sleep>>,
     frames: Vec<Arc<Frame>>,
     woken: Vec<usize>,
@@ -90,6 +94,7 @@ impl Group {
         config: Rc<Config>,
         inbox: Inbox,
         load: Arc<AtomicUsize>,
+        work: Rc<Work>,
     ) -> Self {
         let encoder = if is_ts {
             Encoder::Ts(Box::new(TsEncoder::new(stream.name().clone())))
@@ -104,14 +109,15 @@ impl Group {
             ready: Arc::default(),
             encoder,
             window: Window::new(config.max_lag_bytes, max_lag_ms),
+            pace: Pace::new(config.batch, work),
+            buffers: Vec::new(),
             config,
             viewers: Vec::new(),
+            free: Vec::new(),
             count: 0,
             load,
             ended: false,
             rejoined: None,
-            flushed: 0,
-            flush_at: None,
             housekeeping: Box::pin(tokio::time::sleep(HOUSEKEEPING)),
             frames: Vec::new(),
             woken: Vec::new(),
@@ -129,11 +135,12 @@ impl Group {
         self.ready.take(&mut self.woken, cx.waker());
         self.take_in(cx);
         self.poll_stream(cx);
-        if self.is_flush_due(cx) {
+        let is_new = self.window.released() != self.window.next();
+        if is_new && (self.ended || self.pace.is_due(cx, now)) {
             self.flush(now);
+            self.trim();
         }
         self.serve_woken(now);
-        self.trim();
         if self.ended {
             self.finish(now);
         }
@@ -157,20 +164,20 @@ impl Group {
             std::mem::take(&mut inbox.viewers)
         };
         for new in arrived {
-            let free = self.viewers.iter().position(Option::is_none);
-            let number = free.unwrap_or(self.viewers.len());
+            let number = self.free.pop().unwrap_or(self.viewers.len());
             match Viewer::new(new, &self.window, self.ready.waker(number)) {
                 Ok(viewer) => {
-                    if free.is_none() {
-                        self.viewers.push(None);
+                    match self.viewers.get_mut(number) {
+                        Some(slot) => *slot = Some(viewer),
+                        None => self.viewers.push(Some(viewer)),
                     }
-                    if let Some(slot) = self.viewers.get_mut(number) {
-                        *slot = Some(viewer);
-                        self.count += 1;
-                        self.woken.push(number);
-                    }
+                    self.count += 1;
+                    self.woken.push(number);
                 }
                 Err(error) => {
+                    if number < self.viewers.len() {
+                        self.free.push(number);
+                    }
                     self.load.fetch_sub(1, Ordering::Relaxed);
                     tracing::warn!(stream = %self.stream.name(), %error, "viewer lost");
                 }
@@ -205,50 +212,36 @@ impl Group {
         }
     }
 
-    fn is_flush_due(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.flushed == self.window.next() {
-            return false;
-        }
-        let Batch::For(length) = self.config.batch else {
-            return true;
-        };
-        if length.is_zero() || self.ended {
-            return true;
-        }
-        let timer = self
-            .flush_at
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(length)));
-        let due = timer.as_mut().poll(cx).is_ready();
-        if due {
-            self.flush_at = None;
-        }
-        due
-    }
-
     /// Offers what is new to every viewer that is not waiting for its socket.
     fn flush(&mut self, now: Instant) {
-        let mut shared: Option<SharedSlices<'_>> = None;
+        let from = self.window.released();
+        self.window.release();
+        let buffers = std::mem::take(&mut self.buffers);
+        let mut images = Images::new(&self.window, from, self.count, buffers);
         let mut gone = Vec::new();
         for (number, slot) in self.viewers.iter_mut().enumerate() {
             let Some(viewer) = slot else { continue };
             if viewer.is_blocked() {
                 continue;
             }
-            if shared.is_none() && viewer.is_at(self.flushed) {
-                shared = Some(SharedSlices::new(
-                    &self.window,
-                    self.flushed,
-                    viewer.framing(),
-                ));
-            }
-            if let Err(why) = viewer.write(&self.window, shared.as_ref(), now) {
+            let image = if viewer.is_at(from) {
+                images.of(viewer.framing())
+            } else {
+                None
+            };
+            let written = match image {
+                Some(image) => viewer.write_image(image, &self.window, now),
+                None => viewer.write(&self.window, now),
+            };
+            if let Err(why) = written {
                 gone.push((number, why));
             }
         }
-        self.flushed = self.window.next();
+        self.buffers = images.into_buffers();
         for (number, why) in gone {
             self.remove(number, &why);
         }
+        self.pace.passed(now, Instant::now());
     }
 
     fn serve_woken(&mut self, now: Instant) {
@@ -261,7 +254,7 @@ impl Group {
             };
             let served = viewer
                 .read(&self.window, now, &mut self.scratch)
-                .and_then(|()| viewer.write(&self.window, None, now));
+                .and_then(|()| viewer.write(&self.window, now));
             if let Err(why) = served {
                 self.remove(number, &why);
             }
@@ -294,7 +287,7 @@ impl Group {
                 continue;
             };
             viewer.finish(&self.window, StreamEnd::Unpublished);
-            if let Err(why) = viewer.write(&self.window, None, now) {
+            if let Err(why) = viewer.write(&self.window, now) {
                 self.remove(number, &why);
             }
         }
@@ -317,7 +310,7 @@ impl Group {
                     if viewer.is_blocked() {
                         Ok(())
                     } else {
-                        viewer.write(&self.window, None, now)
+                        viewer.write(&self.window, now)
                     }
                 })
             };
@@ -331,6 +324,7 @@ impl Group {
         let Some(viewer) = self.viewers.get_mut(number).and_then(Option::take) else {
             return;
         };
+        self.free.push(number);
         self.count -= 1;
         self.load.fetch_sub(1, Ordering::Relaxed);
         let stream = self.stream.name();

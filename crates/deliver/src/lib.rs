@@ -24,6 +24,8 @@ mod config;
 mod encode;
 mod entry;
 mod group;
+mod image;
+mod pace;
 mod place;
 mod protocol;
 mod socket;
@@ -33,7 +35,7 @@ mod window;
 mod worker;
 mod ws;
 
-pub use config::{Batch, Config};
+pub use config::{AUTO_BOUND, Batch, Config};
 pub use protocol::{Guard, NewViewer, Protocol, Transfer};
 pub use socket::Socket;
 pub use worker::{Deliver, Overloaded};

@@ -11,7 +11,7 @@ use crate::window::Window;
 /// Slices per write: the kernel's limit (`IOV_MAX`).
 const MAX_SLICES: usize = 1_024;
 /// Bytes per write: enough to be cheap, little enough to stay fair to the next viewer.
-const MAX_WRITE: usize = 256 << 10;
+pub(crate) const MAX_WRITE: usize = 256 << 10;
 
 /// Where a viewer is.
 pub(crate) enum Place {

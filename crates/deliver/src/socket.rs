@@ -58,7 +58,29 @@ impl Socket {
         }
     }
 
-    /// Writes slices; pending when the socket is full, and the waker is then kept.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, Self::Plain(_))
+    }
+
+    /// Writes one piece; pending when the socket is full, and the waker is then kept.
+    pub(crate) fn poll_send(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(tcp) => match tcp.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // Registers the waker, and tries again where the socket drained meanwhile.
+                    Pin::new(tcp).poll_write(cx, bytes)
+                }
+                done => Poll::Ready(done),
+            },
+            Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+        }
+    }
+
+    /// As [`Socket::poll_send`], of several pieces.
     pub(crate) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
@@ -67,7 +89,6 @@ impl Socket {
         match self {
             Self::Plain(tcp) => match tcp.try_write_vectored(slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // Registers the waker, and tries again where the socket drained meanwhile.
                     Pin::new(tcp).poll_write_vectored(cx, slices)
                 }
                 done => Poll::Ready(done),

@@ -1,7 +1,7 @@
 //! One viewer: a socket and a place in the window.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -12,6 +12,7 @@ use rtmp::{ServerEvent, ServerSession, StreamEnd};
 use tokio::io::ReadBuf;
 
 use crate::entry::{Entry, Envelope, Framing};
+use crate::image::Image;
 use crate::place::{Place, Then, Wants, slices};
 use crate::protocol::{Guard, NewViewer, Protocol};
 use crate::socket::Socket;
@@ -72,23 +73,6 @@ pub(crate) enum Gone {
     Flood(usize),
     /// An operator sent it away.
     Dropped(Box<str>),
-}
-
-/// The slices from one place of the window on, built once and used for every viewer there.
-pub(crate) struct SharedSlices<'a> {
-    number: u64,
-    framing: Framing,
-    slices: Vec<IoSlice<'a>>,
-}
-
-impl<'a> SharedSlices<'a> {
-    pub(crate) fn new(window: &'a Window, number: u64, framing: Framing) -> Self {
-        Self {
-            number,
-            framing,
-            slices: slices(window.from(number), framing, 0, Wants::ALL),
-        }
-    }
 }
 
 impl Viewer {
@@ -180,13 +164,13 @@ impl Viewer {
         now: Instant,
         scratch: &mut [u8],
     ) -> Result<(), Gone> {
-        let waker = self.waker.clone();
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(&self.waker);
         if let Poll::Ready(reason) = self.handle.poll_dropped(&mut cx) {
             return Err(Gone::Dropped(reason));
         }
         for _ in 0..MAX_READS {
             let mut buf = ReadBuf::new(scratch);
+            let mut cx = Context::from_waker(&self.waker);
             match self.socket.poll_read(&mut cx, &mut buf) {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => return Err(Gone::Io(error)),
@@ -195,7 +179,7 @@ impl Viewer {
             }
         }
         // More may be there: come back after the others.
-        waker.wake();
+        self.waker.wake_by_ref();
         Ok(())
     }
 
@@ -312,7 +296,7 @@ impl Viewer {
     /// The stream is over, or never was: says so in the protocol's way once everything was sent.
     pub(crate) fn finish(&mut self, window: &Window, end: StreamEnd) {
         match &self.place {
-            Place::Live { number, offset: 0 } if *number == window.next() => {}
+            Place::Live { number, offset: 0 } if *number >= window.next() => {}
             Place::Waiting(_)
             | Place::Paused
             | Place::Lead {
@@ -348,49 +332,62 @@ impl Viewer {
         }
     }
 
-    /// Writes as much as its socket takes. `shared` serves those who are up to date.
-    pub(crate) fn write(
+    /// Writes what is new to a viewer that has had all before; what its socket does not take it
+    /// is given later, by [`Viewer::write`].
+    pub(crate) fn write_image(
         &mut self,
+        image: &Image,
         window: &Window,
-        shared: Option<&SharedSlices<'_>>,
         now: Instant,
     ) -> Result<(), Gone> {
-        let waker = self.waker.clone();
-        let mut cx = Context::from_waker(&waker);
+        let mut cx = Context::from_waker(&self.waker);
+        let count = match self.socket.poll_send(&mut cx, &image.bytes) {
+            Poll::Pending => {
+                self.blocked_since.get_or_insert(now);
+                return Ok(());
+            }
+            Poll::Ready(Err(error)) => return Err(Gone::Io(error)),
+            Poll::Ready(Ok(count)) => count,
+        };
+        self.count_out(count);
+        if count == image.bytes.len() {
+            self.place = Place::Live {
+                number: image.to,
+                offset: 0,
+            };
+            if image.to == window.released() && self.socket.is_plain() {
+                return Ok(());
+            }
+        } else {
+            self.place.advance(window, self.framing, self.wants, count);
+        }
+        self.write(window, now)
+    }
+
+    /// Writes as much as its socket takes of what it has not had.
+    pub(crate) fn write(&mut self, window: &Window, now: Instant) -> Result<(), Gone> {
         let mut writes = 0;
         loop {
             self.settle(window);
             let wants = self.wants;
-            let polled = match &self.place {
+            let slices = match &self.place {
                 Place::Waiting(_) | Place::Paused => break,
-                Place::Closing => return self.say_goodbye(&mut cx, now),
-                Place::Live { number, offset: 0 } if *number == window.next() => break,
-                Place::Live { number, offset } => match shared {
-                    Some(shared)
-                        if *offset == 0
-                            && shared.number == *number
-                            && shared.framing == self.framing
-                            && wants.is_all() =>
-                    {
-                        self.socket.poll_write(&mut cx, &shared.slices)
+                Place::Closing => return self.say_goodbye(now),
+                Place::Live { number, offset: 0 } if *number >= window.released() => break,
+                Place::Live { number, offset } => {
+                    let slices = slices(window.from(*number), self.framing, *offset, wants);
+                    if slices.is_empty() {
+                        self.place.advance(window, self.framing, wants, 0);
+                        continue;
                     }
-                    _ => {
-                        let slices = slices(window.from(*number), self.framing, *offset, wants);
-                        if slices.is_empty() {
-                            self.place.advance(window, self.framing, wants, 0);
-                            continue;
-                        }
-                        self.socket.poll_write(&mut cx, &slices)
-                    }
-                },
+                    slices
+                }
                 Place::Lead {
                     entries, offset, ..
-                } => {
-                    let slices = slices(entries.iter(), self.framing, *offset, Wants::ALL);
-                    self.socket.poll_write(&mut cx, &slices)
-                }
+                } => slices(entries.iter(), self.framing, *offset, Wants::ALL),
             };
-            match polled {
+            let mut cx = Context::from_waker(&self.waker);
+            match self.socket.poll_write(&mut cx, &slices) {
                 Poll::Pending => {
                     self.blocked_since.get_or_insert(now);
                     return Ok(());
@@ -399,32 +396,40 @@ impl Viewer {
                 Poll::Ready(Ok(0)) => return Err(Gone::Io(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(Ok(count)) => {
                     self.blocked_since = None;
-                    self.handle
-                        .bytes_out
-                        .fetch_add(count as u64, Ordering::Relaxed);
+                    self.count_out(count);
                     self.place.advance(window, self.framing, wants, count);
                 }
             }
             writes += 1;
             if writes == MAX_WRITES {
                 // Others first; then on.
-                waker.wake();
+                self.waker.wake_by_ref();
                 return Ok(());
             }
         }
-        match self.socket.poll_flush(&mut cx) {
+        match self
+            .socket
+            .poll_flush(&mut Context::from_waker(&self.waker))
+        {
             Poll::Ready(Err(error)) => Err(Gone::Io(error)),
             _ => Ok(()),
         }
     }
 
+    fn count_out(&self, bytes: usize) {
+        self.handle
+            .bytes_out
+            .fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
     /// Pushes out what encryption holds back, then says that no more comes.
-    fn say_goodbye(&mut self, cx: &mut Context<'_>, now: Instant) -> Result<(), Gone> {
+    fn say_goodbye(&mut self, now: Instant) -> Result<(), Gone> {
         self.closing_since.get_or_insert(now);
-        if let Poll::Ready(Err(error)) = self.socket.poll_flush(cx) {
+        let mut cx = Context::from_waker(&self.waker);
+        if let Poll::Ready(Err(error)) = self.socket.poll_flush(&mut cx) {
             return Err(Gone::Io(error));
         }
-        match self.socket.poll_shutdown(cx) {
+        match self.socket.poll_shutdown(&mut cx) {
             Poll::Ready(Err(error)) => Err(Gone::Io(error)),
             _ => Ok(()),
         }

@@ -11,6 +11,8 @@ use crate::entry::Entry;
 pub(crate) struct Window {
     slots: VecDeque<Slot>,
     first: u64,
+    /// Number of the first entry that is still being gathered: viewers do not see it yet.
+    released: u64,
     bytes: usize,
     /// Numbers of the join points, oldest first.
     joins: VecDeque<u64>,
@@ -43,6 +45,7 @@ impl Window {
         Self {
             slots: VecDeque::new(),
             first: 0,
+            released: 0,
             bytes: 0,
             joins: VecDeque::new(),
             max_bytes,
@@ -69,6 +72,16 @@ impl Window {
         self.first + self.slots.len() as u64
     }
 
+    /// Number of the first entry that viewers do not see yet.
+    pub(crate) fn released(&self) -> u64 {
+        self.released
+    }
+
+    /// Shows viewers what was gathered.
+    pub(crate) fn release(&mut self) {
+        self.released = self.next();
+    }
+
     /// Where a viewer that comes now starts: the newest join point, or else the first to come.
     pub(crate) fn start(&self) -> u64 {
         self.newest_join().unwrap_or_else(|| self.next())
@@ -88,10 +101,13 @@ impl Window {
         self.slot(number).map(|slot| &slot.entry)
     }
 
-    /// The entries from `number` on.
+    /// The entries from `number` on that viewers may see.
     pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = &Entry> {
-        let skip = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
-        self.slots.iter().skip(skip).map(|slot| &slot.entry)
+        let index =
+            |number: u64| usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let (skip, end) = (index(number), index(self.released));
+        let entries = self.slots.iter().take(end).skip(skip);
+        entries.map(|slot| &slot.entry)
     }
 
     /// The oldest entry to keep: from `wanted` (the oldest that a viewer wants) and the newest join
@@ -135,6 +151,7 @@ impl Window {
             self.joins.pop_front();
         }
         self.first += 1;
+        self.released = self.released.max(self.first);
     }
 
     fn slot(&self, number: u64) -> Option<&Slot> {

@@ -15,6 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
 use crate::group::{Group, Inbox};
+use crate::pace::Work;
 use crate::protocol::NewViewer;
 
 /// Viewers on their way to one worker. Bounds: a burst of joins while a worker is busy.
@@ -129,6 +130,7 @@ async fn run(
 ) {
     // By the stream itself, not its name: a name may be published anew while its old stream drains.
     let mut groups: HashMap<(*const Stream, bool), Inbox> = HashMap::new();
+    let work = Rc::new(Work::default());
     loop {
         // Both branches are cancel safe: a receive takes a viewer only when it completes.
         let viewer = tokio::select! {
@@ -150,6 +152,7 @@ async fn run(
                 Rc::clone(&config),
                 inbox.clone(),
                 Arc::clone(&load),
+                Rc::clone(&work),
             );
             if inbox.give(viewer).is_ok() {
                 groups.insert(key, inbox);

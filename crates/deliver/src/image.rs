@@ -1,0 +1,87 @@
+//! What is new, laid out once for all viewers that stand at the same place.
+
+use crate::entry::Framing;
+use crate::place::{MAX_WRITE, Wants, slices};
+use crate::window::Window;
+
+/// From so many viewers on one copy, shared by all, costs less than the list of slices that the
+/// kernel else walks for each: it saves 7 % of a write of one frame and a quarter of one of 350 ms
+/// (`docs/design/fan-out.md`).
+const WORTH_A_COPY: usize = 4;
+
+/// The wire from one place of the window on, in one piece.
+pub(crate) struct Image {
+    framing: Framing,
+    pub(crate) bytes: Vec<u8>,
+    /// The place behind it.
+    pub(crate) to: u64,
+}
+
+/// The images of one pass over the viewers, one for each framing that they use.
+pub(crate) struct Images<'a> {
+    window: &'a Window,
+    from: u64,
+    is_worth_it: bool,
+    images: Vec<Image>,
+    /// Of earlier passes, to be used again.
+    buffers: Vec<Vec<u8>>,
+}
+
+impl<'a> Images<'a> {
+    /// Of what `window` holds from `from` on, for so many viewers.
+    pub(crate) fn new(
+        window: &'a Window,
+        from: u64,
+        viewers: usize,
+        buffers: Vec<Vec<u8>>,
+    ) -> Self {
+        Self {
+            window,
+            from,
+            is_worth_it: viewers >= WORTH_A_COPY,
+            images: Vec::new(),
+            buffers,
+        }
+    }
+
+    /// The image in this framing; `None` where each viewer is better written to by slices.
+    pub(crate) fn of(&mut self, framing: Framing) -> Option<&Image> {
+        if !self.is_worth_it {
+            return None;
+        }
+        let known = |image: &Image| image.framing == framing;
+        if !self.images.iter().any(known) {
+            let image = self.lay_out(framing);
+            self.images.push(image);
+        }
+        self.images
+            .iter()
+            .find(|image| known(image))
+            .filter(|image| !image.bytes.is_empty())
+    }
+
+    /// Gives the buffers back.
+    pub(crate) fn into_buffers(self) -> Vec<Vec<u8>> {
+        let mut buffers = self.buffers;
+        buffers.extend(self.images.into_iter().map(|image| image.bytes));
+        buffers
+    }
+
+    fn lay_out(&mut self, framing: Framing) -> Image {
+        let mut bytes = self.buffers.pop().unwrap_or_default();
+        bytes.clear();
+        let mut to = self.from;
+        for entry in self.window.from(self.from) {
+            let len = entry.wire_len(framing);
+            if bytes.len() + len > MAX_WRITE {
+                break;
+            }
+            bytes.reserve(len);
+            for slice in slices(std::iter::once(entry), framing, 0, Wants::ALL) {
+                bytes.extend_from_slice(&slice);
+            }
+            to += 1;
+        }
+        Image { framing, bytes, to }
+    }
+}
