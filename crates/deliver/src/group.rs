@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use crate::image::Images;
 use crate::pace::{Pace, Work};
 use crate::protocol::NewViewer;
 use crate::viewer::{Gone, Viewer};
+use crate::vitals::Vitals;
 use crate::wake::Ready;
 use crate::window::Window;
 
@@ -73,8 +74,8 @@ pub(crate) struct Group {
     /// Numbers of those that left.
     free: Vec<usize>,
     count: usize,
-    /// The worker's number of viewers.
-    load: Arc<AtomicUsize>,
+    /// The worker's.
+    vitals: Arc<Vitals>,
     ended: bool,
     /// The worker lagged: these headers are for the viewers that are there, with the next frame.
     rejoined: Option<Arc<Headers>>,
@@ -93,7 +94,7 @@ impl Group {
         is_ts: bool,
         config: Rc<Config>,
         inbox: Inbox,
-        load: Arc<AtomicUsize>,
+        vitals: Arc<Vitals>,
         work: Rc<Work>,
     ) -> Self {
         let encoder = if is_ts {
@@ -115,7 +116,7 @@ impl Group {
             viewers: Vec::new(),
             free: Vec::new(),
             count: 0,
-            load,
+            vitals,
             ended: false,
             rejoined: None,
             housekeeping: Box::pin(tokio::time::sleep(HOUSEKEEPING)),
@@ -178,7 +179,7 @@ impl Group {
                     if number < self.viewers.len() {
                         self.free.push(number);
                     }
-                    self.load.fetch_sub(1, Ordering::Relaxed);
+                    self.vitals.viewers.fetch_sub(1, Ordering::Relaxed);
                     tracing::warn!(stream = %self.stream.name(), %error, "viewer lost");
                 }
             }
@@ -326,7 +327,7 @@ impl Group {
         };
         self.free.push(number);
         self.count -= 1;
-        self.load.fetch_sub(1, Ordering::Relaxed);
+        self.vitals.viewers.fetch_sub(1, Ordering::Relaxed);
         let stream = self.stream.name();
         let id = viewer.handle().id;
         match why {
@@ -354,6 +355,6 @@ impl Drop for Group {
             std::mem::take(&mut inbox.viewers)
         };
         let gone = self.count + waiting.len();
-        self.load.fetch_sub(gone, Ordering::Relaxed);
+        self.vitals.viewers.fetch_sub(gone, Ordering::Relaxed);
     }
 }

@@ -32,6 +32,10 @@ pub(crate) struct Work {
 }
 
 impl Work {
+    pub(crate) fn pass(&self) -> Duration {
+        self.pass.get()
+    }
+
     fn exchange(&self, old: Duration, new: Duration) {
         self.pass
             .set(self.pass.get().saturating_sub(old).saturating_add(new));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::group::{Group, Inbox};
 use crate::pace::Work;
 use crate::protocol::NewViewer;
+use crate::vitals::{TICK, Vitals, WorkerState};
 
 /// Viewers on their way to one worker. Bounds: a burst of joins while a worker is busy.
 const WAITING: usize = 8_192;
@@ -31,7 +32,7 @@ pub struct Deliver {
 
 struct Worker {
     inbox: mpsc::Sender<Box<NewViewer>>,
-    viewers: Arc<AtomicUsize>,
+    vitals: Arc<Vitals>,
 }
 
 /// The worker has too many viewers on their way to it; the viewer was closed.
@@ -54,21 +55,21 @@ impl Deliver {
         let mut workers = Vec::with_capacity(count);
         for index in 0..count {
             let (sender, receiver) = mpsc::channel(WAITING);
-            let viewers = Arc::new(AtomicUsize::new(0));
+            let vitals = Arc::new(Vitals::new());
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
             let (config, stop) = (config.clone(), stop.clone());
-            let (load, token) = (Arc::clone(&viewers), running.token());
+            let (told, token) = (Arc::clone(&vitals), running.token());
             thread::Builder::new()
                 .name(format!("sidestream-deliver-{index}"))
                 .spawn(move || {
                     let _token = token;
-                    LocalSet::new().block_on(&runtime, run(receiver, Rc::new(config), load, stop));
+                    LocalSet::new().block_on(&runtime, run(receiver, Rc::new(config), told, stop));
                 })?;
             workers.push(Worker {
                 inbox: sender,
-                viewers,
+                vitals,
             });
         }
         running.close();
@@ -87,11 +88,11 @@ impl Deliver {
         let fewest = self
             .workers
             .iter()
-            .min_by_key(|worker| worker.viewers.load(Ordering::Relaxed));
+            .min_by_key(|worker| worker.vitals.viewers.load(Ordering::Relaxed));
         let worker = fewest.ok_or(Overloaded)?;
-        worker.viewers.fetch_add(1, Ordering::Relaxed);
+        worker.vitals.viewers.fetch_add(1, Ordering::Relaxed);
         worker.inbox.try_send(Box::new(viewer)).map_err(|_| {
-            worker.viewers.fetch_sub(1, Ordering::Relaxed);
+            worker.vitals.viewers.fetch_sub(1, Ordering::Relaxed);
             Overloaded
         })
     }
@@ -101,8 +102,15 @@ impl Deliver {
     pub fn viewers(&self) -> usize {
         self.workers
             .iter()
-            .map(|worker| worker.viewers.load(Ordering::Relaxed))
+            .map(|worker| worker.vitals.viewers.load(Ordering::Relaxed))
             .sum()
+    }
+
+    /// The state of each worker, in the order of their thread names.
+    #[must_use]
+    pub fn workers(&self) -> Vec<WorkerState> {
+        let workers = self.workers.iter();
+        workers.map(|worker| worker.vitals.state()).collect()
     }
 
     /// Ends the workers: takes no viewer from now on, waits at most `deadline` for those it has
@@ -125,12 +133,13 @@ impl Deliver {
 async fn run(
     mut inbox: mpsc::Receiver<Box<NewViewer>>,
     config: Rc<Config>,
-    load: Arc<AtomicUsize>,
+    vitals: Arc<Vitals>,
     stop: CancellationToken,
 ) {
     // By the stream itself, not its name: a name may be published anew while its old stream drains.
     let mut groups: HashMap<(*const Stream, bool), Inbox> = HashMap::new();
     let work = Rc::new(Work::default());
+    tokio::task::spawn_local(tick(Arc::clone(&vitals), Rc::clone(&work)));
     loop {
         // Both branches are cancel safe: a receive takes a viewer only when it completes.
         let viewer = tokio::select! {
@@ -151,7 +160,7 @@ async fn run(
                 viewer.protocol.is_ts(),
                 Rc::clone(&config),
                 inbox.clone(),
-                Arc::clone(&load),
+                Arc::clone(&vitals),
                 Rc::clone(&work),
             );
             if inbox.give(viewer).is_ok() {
@@ -159,5 +168,15 @@ async fn run(
                 tokio::task::spawn_local(group.run());
             }
         }
+    }
+}
+
+/// Says every second that this worker's turn came: what hangs it would hang this, too.
+async fn tick(vitals: Arc<Vitals>, work: Rc<Work>) {
+    let mut interval = tokio::time::interval(TICK);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        interval.tick().await;
+        vitals.tick(work.pass());
     }
 }
