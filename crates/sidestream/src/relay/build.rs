@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::error::Error;
+use super::health::Health;
 use super::players::{HttpPlayers, RtmpPlayers};
 use super::push::{ApiKeys, Targets, rules};
 use super::tls::{Certificate, KeyPair};
@@ -119,6 +120,9 @@ impl Builder {
         parts.keys = Arc::<ApiKeys>::clone(&keys);
         parts.targets = Arc::new(Targets(push.clone()));
         parts.connections = Arc::clone(&connections);
+        parts.health = Arc::new(Health {
+            deliver: deliver.clone(),
+        });
         let counters = Counters {
             ingest: Arc::clone(ingest.counters()),
             server: Arc::clone(&parts.counters),

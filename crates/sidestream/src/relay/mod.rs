@@ -3,6 +3,7 @@
 mod admission;
 mod build;
 mod error;
+mod health;
 mod lifecycle;
 mod players;
 mod publisher;
