@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+mod bench;
+
+pub(super) use bench::{Bench, Limit, ModeName, Reference};
+
 use sidestream::config::quantity::{QuantityError, parse_duration};
 use sidestream::pull::{Input, PullError};
 
@@ -17,6 +21,9 @@ Run:
 Files and streams:
   probe        Show tracks, codecs, durations and timing problems
   push         Publish a file or relay a stream to an RTMP server
+
+Measure:
+  bench        Load any RTMP, HTTP-FLV or HLS server, and measure it
 
 More:
   completions  Print a completion script for a shell
@@ -108,6 +115,7 @@ pub(super) enum Command {
     Check(Check),
     Push(Push),
     Probe(Probe),
+    Bench(Bench),
     Completions(Completions),
     Man(Man),
 }

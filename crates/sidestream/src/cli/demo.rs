@@ -21,7 +21,7 @@ use super::signals::Signals;
 use super::{Exit, limits, logging, runtime, settings};
 
 /// 8 s of moving picture, running clock and a beep per second, made to be looped.
-static CLIP: &[u8] = include_bytes!("../../../../testdata/demo.flv");
+pub(super) static CLIP: &[u8] = include_bytes!("../../../../testdata/demo.flv");
 
 const TEMPORARY: &str = "a temporary folder";
 

@@ -1,6 +1,7 @@
 //! Commands: what was asked, what is printed, which exit code.
 
 mod args;
+mod bench;
 mod check;
 mod demo;
 mod generate;
@@ -59,6 +60,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &report),
         Command::Push(args) => push::run(args, &cli.global, &report),
         Command::Probe(args) => probe::run(args, &cli.global, &report),
+        Command::Bench(args) => bench::run(args, &cli.global, &report),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args, &report),
     };

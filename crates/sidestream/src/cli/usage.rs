@@ -47,6 +47,7 @@ fn line(error: &clap::Error) -> String {
                 "check",
                 "probe",
                 "push",
+                "bench",
                 "completions",
                 "man",
             ];
