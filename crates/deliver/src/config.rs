@@ -6,10 +6,10 @@ use std::time::Duration;
 pub const AUTO_BOUND: Duration = Duration::from_millis(150);
 
 /// Settings of [`crate::Deliver`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Worker threads; 0 is one per core.
+    /// Worker threads; 0 is one per core. Fixed at the start.
     pub workers: usize,
     /// How media is gathered before it is written.
     pub batch: Batch,

@@ -1,6 +1,6 @@
 //! The viewers of one stream on one worker that share a framing.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -64,7 +64,8 @@ impl Inbox {
 
 pub(crate) struct Group {
     stream: Arc<Stream>,
-    config: Rc<Config>,
+    /// The worker's, which may change at any time.
+    config: Rc<Cell<Config>>,
     inbox: Inbox,
     ready: Arc<Ready>,
     subscriber: Subscriber,
@@ -92,7 +93,7 @@ impl Group {
     pub(crate) fn new(
         stream: Arc<Stream>,
         is_ts: bool,
-        config: Rc<Config>,
+        config: Rc<Cell<Config>>,
         inbox: Inbox,
         vitals: Arc<Vitals>,
         work: Rc<Work>,
@@ -102,15 +103,21 @@ impl Group {
         } else {
             Encoder::Flv(FlvEncoder::default())
         };
-        let max_lag_ms = i64::try_from(config.max_lag.as_millis()).unwrap_or(i64::MAX);
+        let Config {
+            max_lag,
+            max_lag_bytes,
+            ..
+        } = config.get();
+        let mut window = Window::new(0, 0);
+        window.set_bounds(max_lag_bytes, max_lag);
         Self {
             subscriber: stream.subscribe(JoinAt::Newest),
             stream,
             inbox,
             ready: Arc::default(),
             encoder,
-            window: Window::new(config.max_lag_bytes, max_lag_ms),
-            pace: Pace::new(config.batch, work),
+            window,
+            pace: Pace::new(work),
             buffers: Vec::new(),
             config,
             viewers: Vec::new(),
@@ -137,7 +144,7 @@ impl Group {
         self.take_in(cx);
         self.poll_stream(cx);
         let is_new = self.window.released() != self.window.next();
-        if is_new && (self.ended || self.pace.is_due(cx, now)) {
+        if is_new && (self.ended || self.pace.is_due(self.config.get().batch, cx, now)) {
             self.flush(now);
             self.trim();
         }
@@ -295,6 +302,8 @@ impl Group {
     }
 
     fn keep_house(&mut self, now: Instant) {
+        let config = self.config.get();
+        self.window.set_bounds(config.max_lag_bytes, config.max_lag);
         for number in 0..self.viewers.len() {
             let Some(Some(viewer)) = self.viewers.get_mut(number) else {
                 continue;
@@ -304,7 +313,7 @@ impl Group {
             }
             let kept = if viewer.has_lingered(now) {
                 Err(Gone::Left)
-            } else if viewer.is_stalled(now, self.config.stall_timeout) {
+            } else if viewer.is_stalled(now, config.stall_timeout) {
                 Err(Gone::Stalled)
             } else {
                 viewer.timeout(&self.window, now).and_then(|()| {

@@ -45,7 +45,6 @@ impl Work {
 /// The pace of one group.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    batch: Batch,
     /// The worker's; this group's part of it is `pass`.
     work: Rc<Work>,
     pass: Duration,
@@ -57,9 +56,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn new(batch: Batch, work: Rc<Work>) -> Self {
+    pub(crate) fn new(work: Rc<Work>) -> Self {
         Self {
-            batch,
             work,
             pass: Duration::ZERO,
             passed: None,
@@ -69,11 +67,11 @@ impl Pace {
     }
 
     /// Whether to write now; there is something new. Otherwise `cx` is woken when it is time.
-    pub(crate) fn is_due(&mut self, cx: &mut Context<'_>, now: Instant) -> bool {
+    pub(crate) fn is_due(&mut self, batch: Batch, cx: &mut Context<'_>, now: Instant) -> bool {
         let due = match self.due {
             Some(due) => due,
             None => {
-                let due = self.next(now);
+                let due = self.next(batch, now);
                 if due <= now {
                     return true;
                 }
@@ -101,8 +99,8 @@ impl Pace {
     }
 
     /// When something that is new at `now` is to be written.
-    fn next(&self, now: Instant) -> Instant {
-        match self.batch {
+    fn next(&self, batch: Batch, now: Instant) -> Instant {
+        match batch {
             Batch::For(length) => now + length,
             Batch::Auto => {
                 let wait = (self.work.pass.get() * SHARE).min(AUTO_BOUND);
@@ -137,8 +135,8 @@ mod tests {
 
     const MS: Duration = Duration::from_millis(1);
 
-    fn is_due(pace: &mut Pace, now: Instant) -> bool {
-        pace.is_due(&mut Context::from_waker(Waker::noop()), now)
+    fn is_due(pace: &mut Pace, batch: Batch, now: Instant) -> bool {
+        pace.is_due(batch, &mut Context::from_waker(Waker::noop()), now)
     }
 
     /// Passes of `took` until the average has followed; gives when the last one began.
@@ -152,56 +150,60 @@ mod tests {
 
     #[tokio::test]
     async fn few_viewers_get_every_frame_at_once() {
-        let mut pace = Pace::new(Batch::Auto, Rc::default());
+        let mut pace = Pace::new(Rc::default());
         let passed = settle(&mut pace, Instant::now(), MS / 2);
-        assert!(is_due(&mut pace, passed + MS / 2));
+        assert!(is_due(&mut pace, Batch::Auto, passed + MS / 2));
     }
 
     #[tokio::test]
     async fn many_viewers_are_written_to_for_a_third_of_the_time() {
-        let mut pace = Pace::new(Batch::Auto, Rc::default());
+        let mut pace = Pace::new(Rc::default());
         let passed = settle(&mut pace, Instant::now(), MS * 12);
-        assert!(!is_due(&mut pace, passed + MS * 34));
-        assert!(is_due(&mut pace, passed + MS * 36));
+        assert!(!is_due(&mut pace, Batch::Auto, passed + MS * 34));
+        assert!(is_due(&mut pace, Batch::Auto, passed + MS * 36));
     }
 
     #[tokio::test]
     async fn auto_never_holds_a_frame_longer_than_its_bound() {
-        let mut pace = Pace::new(Batch::Auto, Rc::default());
+        let mut pace = Pace::new(Rc::default());
         let passed = settle(&mut pace, Instant::now(), MS * 900);
-        assert!(!is_due(&mut pace, passed + AUTO_BOUND - MS));
-        assert!(is_due(&mut pace, passed + AUTO_BOUND));
+        assert!(!is_due(&mut pace, Batch::Auto, passed + AUTO_BOUND - MS));
+        assert!(is_due(&mut pace, Batch::Auto, passed + AUTO_BOUND));
     }
 
     #[tokio::test]
     async fn groups_of_a_worker_share_its_time() {
         let work = Rc::new(Work::default());
-        let mut other = Pace::new(Batch::Auto, Rc::clone(&work));
+        let mut other = Pace::new(Rc::clone(&work));
         settle(&mut other, Instant::now(), MS * 12);
-        let mut pace = Pace::new(Batch::Auto, Rc::clone(&work));
+        let mut pace = Pace::new(Rc::clone(&work));
         let passed = settle(&mut pace, Instant::now(), MS * 12);
-        assert!(!is_due(&mut pace, passed + MS * 70));
+        assert!(!is_due(&mut pace, Batch::Auto, passed + MS * 70));
         drop(other);
         let passed = settle(&mut pace, passed, MS * 12);
-        assert!(is_due(&mut pace, passed + MS * 36), "it has left");
+        assert!(
+            is_due(&mut pace, Batch::Auto, passed + MS * 36),
+            "it has left"
+        );
     }
 
     #[tokio::test]
     async fn a_fixed_time_counts_from_the_first_new_frame() {
-        let mut pace = Pace::new(Batch::For(MS * 50), Rc::default());
+        let batch = Batch::For(MS * 50);
+        let mut pace = Pace::new(Rc::default());
         let now = Instant::now();
-        assert!(!is_due(&mut pace, now));
-        assert!(!is_due(&mut pace, now + MS * 49));
-        assert!(is_due(&mut pace, now + MS * 50));
+        assert!(!is_due(&mut pace, batch, now));
+        assert!(!is_due(&mut pace, batch, now + MS * 49));
+        assert!(is_due(&mut pace, batch, now + MS * 50));
         pace.passed(now + MS * 50, now + MS * 51);
-        assert!(!is_due(&mut pace, now + MS * 90), "counted anew");
-        assert!(is_due(&mut pace, now + MS * 140));
+        assert!(!is_due(&mut pace, batch, now + MS * 90), "counted anew");
+        assert!(is_due(&mut pace, batch, now + MS * 140));
     }
 
     #[tokio::test]
     async fn no_time_at_all_is_never() {
-        let mut pace = Pace::new(Batch::For(Duration::ZERO), Rc::default());
+        let mut pace = Pace::new(Rc::default());
         let passed = settle(&mut pace, Instant::now(), MS * 100);
-        assert!(is_due(&mut pace, passed));
+        assert!(is_due(&mut pace, Batch::For(Duration::ZERO), passed));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::entry::Entry;
 
@@ -51,6 +52,12 @@ impl Window {
             max_bytes,
             max_time_ms,
         }
+    }
+
+    /// Sets other bounds; the next trim obeys them.
+    pub(crate) fn set_bounds(&mut self, max_bytes: usize, max_time: Duration) {
+        self.max_bytes = max_bytes;
+        self.max_time_ms = i64::try_from(max_time.as_millis()).unwrap_or(i64::MAX);
     }
 
     pub(crate) fn push(&mut self, entry: Entry, clock_ms: i64, lead: Option<Lead>) {

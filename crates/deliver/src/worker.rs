@@ -1,5 +1,6 @@
 //! The worker threads.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use hub::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -26,6 +27,7 @@ const WAITING: usize = 8_192;
 #[derive(Clone)]
 pub struct Deliver {
     workers: Arc<[Worker]>,
+    config: Arc<watch::Sender<Config>>,
     stop: CancellationToken,
     running: TaskTracker,
 }
@@ -50,6 +52,7 @@ impl Deliver {
             0 => thread::available_parallelism().map_or(1, usize::from),
             count => count,
         };
+        let config = Arc::new(watch::Sender::new(*config));
         let stop = CancellationToken::new();
         let running = TaskTracker::new();
         let mut workers = Vec::with_capacity(count);
@@ -59,13 +62,13 @@ impl Deliver {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()?;
-            let (config, stop) = (config.clone(), stop.clone());
+            let (settings, stop) = (config.subscribe(), stop.clone());
             let (told, token) = (Arc::clone(&vitals), running.token());
             thread::Builder::new()
                 .name(format!("sidestream-deliver-{index}"))
                 .spawn(move || {
                     let _token = token;
-                    LocalSet::new().block_on(&runtime, run(receiver, Rc::new(config), told, stop));
+                    LocalSet::new().block_on(&runtime, run(receiver, settings, told, stop));
                 })?;
             workers.push(Worker {
                 inbox: sender,
@@ -75,9 +78,16 @@ impl Deliver {
         running.close();
         Ok(Self {
             workers: workers.into(),
+            config,
             stop,
             running,
         })
+    }
+
+    /// Puts other settings in force for all viewers, those that are there included, within a second;
+    /// the number of workers stays.
+    pub fn configure(&self, config: &Config) {
+        self.config.send_replace(*config);
     }
 
     /// Hands a viewer to the worker with the fewest; never waits.
@@ -132,18 +142,24 @@ impl Deliver {
 
 async fn run(
     mut inbox: mpsc::Receiver<Box<NewViewer>>,
-    config: Rc<Config>,
+    mut settings: watch::Receiver<Config>,
     vitals: Arc<Vitals>,
     stop: CancellationToken,
 ) {
     // By the stream itself, not its name: a name may be published anew while its old stream drains.
     let mut groups: HashMap<(*const Stream, bool), Inbox> = HashMap::new();
     let work = Rc::new(Work::default());
+    let config = Rc::new(Cell::new(*settings.borrow_and_update()));
     tokio::task::spawn_local(tick(Arc::clone(&vitals), Rc::clone(&work)));
     loop {
-        // Both branches are cancel safe: a receive takes a viewer only when it completes.
+        // All branches are cancel safe: a receive takes a viewer only when it completes, the others
+        // take nothing.
         let viewer = tokio::select! {
             viewer = inbox.recv() => viewer,
+            Ok(()) = settings.changed() => {
+                config.set(*settings.borrow_and_update());
+                continue;
+            }
             () = stop.cancelled() => None,
         };
         let Some(viewer) = viewer else { return };

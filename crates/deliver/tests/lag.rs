@@ -128,6 +128,27 @@ async fn viewer_that_takes_nothing_is_closed_in_time() {
 }
 
 #[tokio::test]
+async fn changed_settings_reach_viewers_that_are_there() {
+    let hub = hub();
+    let mut feed = Feed::with_headers(&hub, "cam1");
+    feed.video(0, true, 2_000_000);
+    let stream = Arc::clone(feed.publisher.stream());
+    let patient = |config: &mut deliver::Config| config.stall_timeout = Duration::from_secs(600);
+    let deliver = deliver(patient);
+    let dead = flv(&deliver, &stream, Body::Chunked, true).await;
+    let mut alive = flv(&deliver, &stream, Body::Chunked, false).await;
+    up_to(&mut alive, 0).await;
+    assert_eq!(stream.viewers().count(), 2);
+    let mut config = deliver::Config::default();
+    config.stall_timeout = Duration::from_millis(1);
+    deliver.configure(&config);
+    until("the dead to be closed", || stream.viewers().count() == 1).await;
+    feed.audio(20);
+    assert_eq!(words(&alive.take(1).await), "a20");
+    drop(dead);
+}
+
+#[tokio::test]
 async fn hundreds_of_viewers_that_never_read_share_one_window() {
     let hub = hub_with(|config| config.gop_cache_bytes = 4 << 20);
     let mut feed = Feed::with_headers(&hub, "cam1");

@@ -243,7 +243,7 @@ fn hub_config(config: &Config) -> hub::Config {
     hub
 }
 
-fn deliver_config(config: &Config) -> deliver::Config {
+pub(super) fn deliver_config(config: &Config) -> deliver::Config {
     let mut deliver = deliver::Config::default();
     deliver.workers = config.fanout.workers;
     deliver.batch = match config.fanout.batch {

@@ -181,7 +181,7 @@ impl Relay {
     }
 
     /// Puts a new configuration in force as far as that goes without a restart: certificates,
-    /// API keys, push targets. Nobody is disconnected. With an error nothing has changed.
+    /// API keys, push targets, fan-out (but not its workers). Nobody is disconnected. With an error nothing has changed.
     ///
     /// # Errors
     /// [`Error::Tls`], [`Error::SecretFile`].
@@ -206,6 +206,8 @@ impl Relay {
         applied.push("auth");
         inner.push.set_rules(rules);
         applied.push("push");
+        inner.deliver.configure(&build::deliver_config(config));
+        applied.push("fanout");
         let differs = |same: bool| !same;
         let kept = [
             ("rtmp", differs(old.rtmp == config.rtmp)),
@@ -213,7 +215,10 @@ impl Relay {
             ("http", differs(old.http == config.http)),
             ("https", differs(old.https == config.https)),
             ("streams", differs(old.streams == config.streams)),
-            ("fanout", differs(old.fanout == config.fanout)),
+            (
+                "fanout.workers",
+                differs(old.fanout.workers == config.fanout.workers),
+            ),
             ("hls", differs(old.hls == config.hls)),
             ("limits", differs(old.limits == config.limits)),
             ("metrics", differs(old.metrics == config.metrics)),
