@@ -20,7 +20,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, UPGRADE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use hub::{Frame, Item, JoinAt, Received, Subscriber, ViewerHandle, ViewerInfo};
-use media::Dts;
+use remux::flv::{TagBody, tag_header};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::error::{Problem, Reason};
@@ -171,7 +171,7 @@ impl Feed {
                             .frames_missed
                             .fetch_add(missed, Ordering::Relaxed);
                     }
-                    self.muxer.join(&headers, &mut self.ready);
+                    self.muxer.join(&headers);
                 }
                 Received::Ended => return Poll::Ready(None),
                 _ => {
@@ -210,11 +210,11 @@ impl futures_util::Stream for Feed {
 /// A container for endless media.
 enum Muxer {
     Flv {
-        muxer: Box<remux::flv::Muxer>,
-        scratch: Vec<Bytes>,
-        /// Headers to write when the first frame tells their time.
-        headers: Option<Arc<media::Headers>>,
+        relay: Box<remux::flv::Relay>,
+        /// What leads is to be written when the first frame tells its time.
+        leads: bool,
         started: bool,
+        tracks: Arc<media::TrackList>,
     },
     Ts {
         muxer: Option<Box<remux::ts::Muxer>>,
@@ -229,10 +229,10 @@ const TABLES_EVERY_MS: i64 = 100;
 impl Muxer {
     fn flv() -> Self {
         Self::Flv {
-            muxer: Box::default(),
-            scratch: Vec::new(),
-            headers: None,
+            relay: Box::default(),
+            leads: false,
             started: false,
+            tracks: Arc::default(),
         }
     }
 
@@ -243,9 +243,18 @@ impl Muxer {
         }
     }
 
-    fn join(&mut self, joined: &Arc<media::Headers>, _out: &mut VecDeque<Bytes>) {
+    fn join(&mut self, joined: &Arc<media::Headers>) {
         match self {
-            Self::Flv { headers, .. } => *headers = Some(Arc::clone(joined)),
+            Self::Flv {
+                relay,
+                leads,
+                tracks,
+                ..
+            } => {
+                relay.join(joined);
+                *leads = true;
+                *tracks = Arc::clone(&joined.tracks);
+            }
             Self::Ts { muxer, .. } => match muxer {
                 Some(muxer) => {
                     muxer.set_tracks(&joined.tracks);
@@ -259,32 +268,34 @@ impl Muxer {
     fn frame(&mut self, frame: &Frame, out: &mut VecDeque<Bytes>) {
         match self {
             Self::Flv {
-                muxer,
-                scratch,
-                headers,
+                relay,
+                leads,
                 started,
+                tracks,
             } => {
-                let now = Dts(frame.time_ms);
-                if let Some(headers) = headers.take() {
-                    if std::mem::replace(started, true) {
-                        muxer.headers(&headers, now, scratch);
-                    } else {
-                        muxer.start(&headers, now, scratch);
+                let time_ms = wire_time(frame.time_ms);
+                if std::mem::take(leads) {
+                    if !std::mem::replace(started, true) {
+                        let (audio, video) = (tracks.audio().is_some(), tracks.video().is_some());
+                        let header = remux::flv::file_header(audio, video);
+                        out.push_back(Bytes::copy_from_slice(&header));
                     }
+                    out.extend(relay.lead().map(|body| tag(&body, time_ms)));
                 }
                 match &frame.item {
-                    Item::Unit(unit) => muxer.unit(unit, scratch),
-                    Item::Data(data) => muxer.data(data, scratch),
-                    Item::Tracks(tracks) => {
-                        let headers = media::Headers {
-                            tracks: Arc::clone(tracks),
-                            ..Default::default()
-                        };
-                        muxer.headers(&headers, now, scratch);
+                    Item::Unit(unit) => {
+                        out.extend(relay.unit(unit).map(|body| tag(&body, time_ms)));
+                    }
+                    Item::Data(data) => out.push_back(tag(&relay.data(data), time_ms)),
+                    Item::Extra(extra) => {
+                        out.extend(relay.extra(extra).map(|body| tag(&body, time_ms)));
+                    }
+                    Item::Tracks(changed) => {
+                        out.extend(relay.tracks(changed).map(|body| tag(&body, time_ms)));
+                        *tracks = Arc::clone(changed);
                     }
                     _ => {}
                 }
-                gather(scratch, out);
             }
             Self::Ts {
                 muxer: Some(muxer),
@@ -318,15 +329,19 @@ impl Muxer {
     }
 }
 
-/// Joins the pieces of one frame's tags: one buffer per body frame is what hyper sends best.
-fn gather(pieces: &mut Vec<Bytes>, out: &mut VecDeque<Bytes>) {
-    let len = pieces.iter().map(Bytes::len).sum();
-    if len == 0 {
-        return;
-    }
-    let mut whole = BytesMut::with_capacity(len);
-    for piece in pieces.drain(..) {
-        whole.extend_from_slice(&piece);
-    }
-    out.push_back(whole.freeze());
+/// The time as FLV writes it: modulo 2^32 milliseconds.
+fn wire_time(time_ms: i64) -> u32 {
+    let [.., a, b, c, d] = time_ms.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// A tag with the size behind it, in one piece: one buffer per body frame is what hyper sends best.
+fn tag(tag: &TagBody, time_ms: u32) -> Bytes {
+    let header = tag_header(tag.kind, time_ms, tag.body.len());
+    let size = header.len() + tag.body.len();
+    let mut whole = BytesMut::with_capacity(size + 4);
+    whole.extend_from_slice(&header);
+    whole.extend_from_slice(&tag.body);
+    whole.extend_from_slice(&u32::try_from(size).unwrap_or(u32::MAX).to_be_bytes());
+    whole.freeze()
 }

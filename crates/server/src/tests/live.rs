@@ -62,6 +62,51 @@ fn is_configuration(tag: &remux::flv::Tag) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
+async fn flv_says_what_the_publisher_says_about_tracks_to_those_who_come_and_those_who_are_there() {
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    let video = publisher.stream().tracks().video().unwrap().id;
+    let mut say = |publisher: &mut hub::Publisher, at, flv_body: &'static [u8]| {
+        let extra = media::Extra {
+            track: video,
+            flv_body: flv_body.into(),
+        };
+        publisher.extra_at(at, extra, now()).unwrap();
+    };
+    say(&mut publisher, 5_990, b"\xd4avc1colorInfo1");
+    super::Clip::open("bframes.flv")
+        .media_only()
+        .send(&mut publisher, 6_000);
+    say(&mut publisher, 12_000, b"\xd4avc1colorInfo2");
+    let (_, bytes) = read(&bench, "/live/cam1.flv", publisher).await;
+    let mut demuxer = remux::flv::Demuxer::new(remux::flv::Limits::default());
+    demuxer.push(bytes.into());
+    let tags: Vec<_> = std::iter::from_fn(|| demuxer.poll().unwrap()).collect();
+    let begins: Vec<_> = tags
+        .iter()
+        .take(5)
+        .map(|tag| (tag.timestamp, tag.kind, &tag.body[..2]))
+        .collect();
+    use remux::flv::TagKind::{Audio, Script, Video};
+    assert_eq!(
+        begins,
+        [
+            (11_000, Script, &[2, 0][..]),
+            (11_000, Video, &[0x17, 0]),
+            (11_000, Audio, &[0xaf, 0]),
+            (11_000, Video, b"\xd4a"),
+            (11_000, Video, &[0x17, 1]),
+        ]
+    );
+    assert_eq!(&tags[3].body[..], b"\xd4avc1colorInfo1");
+    let last = tags.last().unwrap();
+    assert_eq!(
+        (last.timestamp, &last.body[..]),
+        (12_000, &b"\xd4avc1colorInfo2"[..])
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn transport_stream_begins_with_its_tables() {
     let bench = Bench::new();
     let publisher = bench.publish("live/cam1", "bframes.flv");
