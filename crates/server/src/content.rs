@@ -1,6 +1,8 @@
 //! Sends bytes that are in memory: validators, conditions, ranges, compression, HEAD
 //! (RFC 9110 §8.8, §13, §14, RFC 9111).
 
+use std::convert::Infallible;
+
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
@@ -83,6 +85,7 @@ pub(crate) fn send(
         headers.remove(CONTENT_TYPE);
         headers.remove(CONTENT_ENCODING);
         *response.status_mut() = StatusCode::NOT_MODIFIED;
+        *response.body_mut() = no_length();
         return Ok(response);
     }
     // A range means something with GET only (RFC 9110 section 14.2).
@@ -117,6 +120,12 @@ pub(crate) fn send(
         *response.body_mut() = Body::from(body);
     }
     Ok(response)
+}
+
+/// An empty body of a length that nobody writes: axum gives every answer a Content-Length, and the
+/// only one that a 304 may have is that of the content (RFC 9110 §8.6).
+fn no_length() -> Body {
+    Body::from_stream(futures_util::stream::empty::<Result<Bytes, Infallible>>())
 }
 
 /// `Accept-Encoding` names gzip (or anything) with a weight above 0 (RFC 9110 §12.5.3).

@@ -85,7 +85,8 @@ async fn frame(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         .and_then(|value| value.to_str().ok())
         .map(str::to_owned);
     let form = form(area, request.headers());
-    let request_id = request_id(&shared, request.headers());
+    let given_id = request.headers().get(REQUEST_ID).cloned();
+    let request_id = || request_id(&shared, given_id.as_ref());
     let is_head = request.method() == Method::HEAD;
     let refused = check(&shared, &request);
     let must_close = refused.is_some();
@@ -98,8 +99,16 @@ async fn frame(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         },
         None => next.run(request).await,
     };
-    let mut response = rendered(response, form, area.module(), &request_id);
-    if is_head {
+    // Media that is there needs no id: nothing says it.
+    let (mut response, request_id) = match problem_of(response) {
+        Ok(response) if area == Area::Api => (response, Some(request_id())),
+        Ok(response) => (response, None),
+        Err(problem) => {
+            let id = request_id();
+            (problem.render(form, area.module(), &id), Some(id))
+        }
+    };
+    if is_head && response.status() != StatusCode::NOT_MODIFIED {
         strip_body(&mut response);
     }
     if must_close {
@@ -108,7 +117,7 @@ async fn frame(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
     }
     dress(&shared, area, origin.as_deref(), &mut response);
     if area == Area::Api
-        && let Ok(value) = HeaderValue::from_str(&request_id)
+        && let Some(Ok(value)) = request_id.as_deref().map(HeaderValue::from_str)
     {
         response.headers_mut().insert(REQUEST_ID, value);
     }
@@ -172,11 +181,9 @@ fn form(area: Area, headers: &HeaderMap) -> Form {
 }
 
 /// The client's id of a request where it can be repeated in a header and a log, or one of ours.
-fn request_id(shared: &Shared, headers: &HeaderMap) -> String {
+fn request_id(shared: &Shared, given: Option<&HeaderValue>) -> String {
     const MAX_BYTES: usize = 64;
-    let given = headers
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.to_str().ok());
     let is_sane = |id: &&str| {
         (1..=MAX_BYTES).contains(&id.len())
             && id
@@ -196,20 +203,19 @@ fn preflight() -> Response {
     response
 }
 
-/// Writes a problem as the client wants it; what axum refused by itself becomes one.
-fn rendered(mut response: Response, form: Form, module: &str, request_id: &str) -> Response {
+/// Takes out the problem that an answer stands for; what axum refused by itself becomes one.
+fn problem_of(mut response: Response) -> Result<Response, Problem> {
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        return problem.render(form, module, request_id);
+        return Err(problem);
     }
     if response.status() == StatusCode::METHOD_NOT_ALLOWED {
         let allow = response.headers().get(http::header::ALLOW).cloned();
         let allow = allow.unwrap_or_else(|| HeaderValue::from_static("GET, HEAD"));
         let text = allow.to_str().unwrap_or_default().to_owned();
-        let problem = Problem::new(Reason::MethodNotAllowed, format!("allowed here: {text}"))
-            .with(http::header::ALLOW, allow);
-        return problem.render(form, module, request_id);
+        let problem = Problem::new(Reason::MethodNotAllowed, format!("allowed here: {text}"));
+        return Err(problem.with(http::header::ALLOW, allow));
     }
-    response
+    Ok(response)
 }
 
 /// A HEAD answer says how long its body would be and sends none.
@@ -284,22 +290,22 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
         _ => {
             let unspecified = ([0, 0, 0, 0], 0).into();
             let user_agent = parts.headers.get(http::header::USER_AGENT);
-            let asker = Asker {
-                peer: state::peer_addr(&parts.extensions).unwrap_or(unspecified),
-                user_agent: user_agent
+            let asker = Asker::new(
+                state::peer_addr(&parts.extensions).unwrap_or(unspecified),
+                user_agent
                     .and_then(|value| value.to_str().ok())
                     .unwrap_or_default(),
-            };
+            );
             let request = hls::Request {
                 target,
                 method: &parts.method,
                 headers: &parts.headers,
-                asker,
+                asker: &asker,
             };
-            admit_to_hls(&shared, &request, parts.uri.query()).await?;
+            let is_new = admit_to_hls(&shared, &request, parts.uri.query()).await?;
             let answer = hls::serve(&shared.hls, request).await;
-            if let Some(entry) = shared.hls.get(target.name()) {
-                entry.sessions.note_admitted(asker);
+            if is_new && let Some(entry) = shared.hls.get(target.name()) {
+                entry.sessions.note_admitted(&asker);
             }
             answer.unwrap_or_else(|| Err(no_stream(target, &parts.headers, &parts.uri)))
         }
@@ -307,19 +313,20 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
 }
 
 /// Asks once per viewer, at its first request, which is the one that carries its key: players do
-/// not repeat a playlist's query in what the playlist names.
+/// not repeat a playlist's query in what the playlist names. Whether it was asked for just now.
 async fn admit_to_hls(
     shared: &Shared,
     request: &hls::Request<'_>,
     query: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let name = request.target.name();
     let known = shared.hls.get(name);
     if known.is_some_and(|entry| entry.sessions.is_admitted(request.asker)) {
-        return Ok(());
+        return Ok(false);
     }
     let peer = Some(request.asker.peer);
-    shared.admit(name, "hls", peer, query).await
+    shared.admit(name, "hls", peer, query).await?;
+    Ok(true)
 }
 
 fn nothing_here(path: &str) -> Problem {

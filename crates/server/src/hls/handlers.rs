@@ -19,7 +19,7 @@ pub(crate) struct Request<'a> {
     pub(crate) target: &'a Target,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
-    pub(crate) asker: Asker<'a>,
+    pub(crate) asker: &'a Asker,
 }
 
 /// Answers a request for a playlist or a segment; `None` when the stream is unknown.

@@ -35,15 +35,16 @@ struct Session {
 }
 
 /// Who asks.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Asker<'a> {
+#[derive(Clone, Debug)]
+pub(crate) struct Asker {
     pub(crate) peer: std::net::SocketAddr,
-    pub(crate) user_agent: &'a str,
+    key: Key,
 }
 
-impl Asker<'_> {
-    fn key(&self) -> Key {
-        (self.peer.ip(), client_text(self.user_agent))
+impl Asker {
+    pub(crate) fn new(peer: std::net::SocketAddr, user_agent: &str) -> Self {
+        let key = (peer.ip(), client_text(user_agent));
+        Self { peer, key }
     }
 }
 
@@ -57,8 +58,8 @@ impl Sessions {
     }
 
     /// Whether this viewer was let in, and has been here since.
-    pub(crate) fn is_admitted(&self, asker: Asker<'_>) -> bool {
-        match self.lock_admitted().get_mut(&asker.key()) {
+    pub(crate) fn is_admitted(&self, asker: &Asker) -> bool {
+        match self.lock_admitted().get_mut(&asker.key) {
             Some(seen) => {
                 *seen = Instant::now();
                 true
@@ -68,10 +69,10 @@ impl Sessions {
     }
 
     /// This viewer was let in. Beyond the limit of sessions it will be asked for again.
-    pub(crate) fn note_admitted(&self, asker: Asker<'_>) {
+    pub(crate) fn note_admitted(&self, asker: &Asker) {
         let mut admitted = self.lock_admitted();
         if admitted.len() < self.max {
-            admitted.insert(asker.key(), Instant::now());
+            admitted.insert(asker.key.clone(), Instant::now());
         }
     }
 
@@ -80,12 +81,11 @@ impl Sessions {
     /// # Errors
     /// The reason for which an operator sent this viewer away; it stays away for as long as it
     /// keeps asking.
-    pub(crate) fn touch(&self, stream: &Stream, asker: Asker<'_>) -> Result<(), Box<str>> {
+    pub(crate) fn touch(&self, stream: &Stream, asker: &Asker) -> Result<(), Box<str>> {
         let now = Instant::now();
         let mut map = self.lock();
         let is_full = map.len() >= self.max;
-        let key = asker.key();
-        if let Some(session) = map.get_mut(&key) {
+        if let Some(session) = map.get_mut(&asker.key) {
             session.seen = now;
             return match session.viewer.drop_reason() {
                 Some(reason) => Err(reason),
@@ -96,7 +96,7 @@ impl Sessions {
             let viewer = stream.viewers().add(ViewerInfo {
                 protocol: "hls",
                 peer: Some(asker.peer),
-                client: key.1.clone(),
+                client: asker.key.1.clone(),
                 since: now.into_std(),
             });
             let session = Session {
@@ -104,14 +104,14 @@ impl Sessions {
                 seen: now,
                 told_end: false,
             };
-            map.insert(key, session);
+            map.insert(asker.key.clone(), session);
         }
         Ok(())
     }
 
     /// Counts bytes sent, and whether they told that the stream is over.
-    pub(crate) fn sent(&self, asker: Asker<'_>, bytes: usize, end: End) {
-        if let Some(session) = self.lock().get_mut(&asker.key()) {
+    pub(crate) fn sent(&self, asker: &Asker, bytes: usize, end: End) {
+        if let Some(session) = self.lock().get_mut(&asker.key) {
             let sent = &session.viewer.bytes_out;
             sent.fetch_add(bytes as u64, Ordering::Relaxed);
             session.told_end |= end == End::Told;

@@ -214,3 +214,125 @@ async fn listed_sites_alone_may_play_when_there_is_a_list() {
         .await;
     assert_eq!(answer.header("access-control-allow-origin"), "");
 }
+
+#[tokio::test(start_paused = true)]
+async fn validators_answer_conditions_on_segments_without_a_body() {
+    let bench = Bench::new();
+    let _publisher = bench.publish("live/cam1", "bframes.flv");
+    let uri = format!("/live/cam1/{}", bench.get(MEDIA).await.first_uri());
+    let whole = bench.get(&uri).await;
+    let etag = whole.header("etag").to_owned();
+    assert!(etag.starts_with('"'), "a strong validator: {etag}");
+    let weak = format!("W/{etag}");
+    let listed = format!("\"x\", {etag}");
+    // A condition that holds goes before a range (RFC 9110 section 13.2.2).
+    for (method, condition, range) in [
+        (Method::GET, etag.as_str(), ""),
+        (Method::GET, &weak, ""),
+        (Method::GET, &listed, "bytes=0-9"),
+        (Method::GET, "*", ""),
+        (Method::HEAD, &etag, ""),
+    ] {
+        let headers = [("if-none-match", condition), ("range", range)];
+        let headers = headers.split_at(if range.is_empty() { 1 } else { 2 }).0;
+        let same = bench.ask(method.clone(), &uri, headers).await;
+        assert_eq!(
+            same.status,
+            StatusCode::NOT_MODIFIED,
+            "{method} {condition}"
+        );
+        assert!(same.body.is_empty());
+        assert_eq!(same.header("etag"), etag);
+        assert_eq!(same.header("cache-control"), whole.header("cache-control"));
+        assert_eq!(same.header("content-length"), "");
+    }
+    let other = [("if-none-match", "\"x\"")];
+    let other = bench.ask(Method::GET, &uri, &other).await;
+    assert_eq!(
+        (other.status, other.body),
+        (StatusCode::OK, whole.body.clone())
+    );
+    // There is no date to compare with, so conditions with dates hold nothing back
+    // (RFC 9110 section 13.1.3).
+    assert_eq!(whole.header("last-modified"), "");
+    let dated = [("if-modified-since", "Fri, 20 Nov 2026 19:28:55 GMT")];
+    let dated = bench.ask(Method::GET, &uri, &dated).await;
+    assert_eq!((dated.status, dated.body), (StatusCode::OK, whole.body));
+}
+
+#[tokio::test(start_paused = true)]
+async fn ranges_are_of_what_their_condition_names() {
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    let plain = bench.get(MEDIA).await;
+    let etag = plain.header("etag").to_owned();
+    let weak = format!("W/{etag}");
+    let range = ("range", "bytes=1-6");
+    // A range is one of plain text, also for those who take gzip.
+    let packed = [range, ("accept-encoding", "gzip")];
+    let part = bench.ask(Method::GET, MEDIA, &packed).await;
+    assert_eq!(
+        (part.status, part.text()),
+        (StatusCode::PARTIAL_CONTENT, "EXTM3U")
+    );
+    assert_eq!(
+        (part.header("content-encoding"), part.header("etag")),
+        ("", &*etag)
+    );
+    let if_range = |value| [range, ("if-range", value)];
+    let kept = bench.ask(Method::GET, MEDIA, &if_range(&etag)).await;
+    assert_eq!(kept.text(), "EXTM3U");
+    // If-Range compares strongly, and dates match nothing (RFC 9110 section 13.1.5).
+    for condition in [weak.as_str(), "Fri, 20 Nov 2026 19:28:55 GMT", "\"x\""] {
+        let whole = bench.ask(Method::GET, MEDIA, &if_range(condition)).await;
+        assert_eq!(
+            (whole.status, &whole.body),
+            (StatusCode::OK, &plain.body),
+            "{condition}"
+        );
+    }
+    let head = bench.ask(Method::HEAD, MEDIA, &[range]).await;
+    assert_eq!(
+        (head.status, head.header("content-range")),
+        (StatusCode::OK, "")
+    );
+    assert_eq!(head.header("content-length"), plain.body.len().to_string());
+    // What changes meanwhile is sent whole.
+    super::Clip::open("bframes.flv").send(&mut publisher, 6_000);
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    let changed = bench.ask(Method::GET, MEDIA, &if_range(&etag)).await;
+    assert_eq!(
+        (changed.status, &changed.body[..7]),
+        (StatusCode::OK, &b"#EXTM3U"[..])
+    );
+    assert_ne!(changed.header("etag"), etag);
+}
+
+#[tokio::test(start_paused = true)]
+async fn validator_of_a_playlist_changes_exactly_when_its_text_does() {
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    let mut known = bench.get(MEDIA).await;
+    let (mut same, mut changed) = (0, 0);
+    for round in 1..=4 {
+        super::Clip::open("bframes.flv").send(&mut publisher, round * 6_000);
+        // The segmenter takes what came after a tenth of a second: some of these come before.
+        for _ in 0..6 {
+            tokio::time::sleep(std::time::Duration::from_millis(30)).await;
+            let condition = [("if-none-match", known.header("etag"))];
+            let answer = bench.ask(Method::GET, MEDIA, &condition).await;
+            let now = bench.get(MEDIA).await;
+            if answer.status == StatusCode::NOT_MODIFIED {
+                same += 1;
+                assert_eq!(now.body, known.body);
+            } else {
+                changed += 1;
+                assert_eq!(answer.body, now.body);
+                assert_ne!(answer.body, known.body);
+                assert_ne!(answer.header("etag"), known.header("etag"));
+                known = answer;
+            }
+        }
+    }
+    assert_eq!((same, changed), (20, 4));
+}
