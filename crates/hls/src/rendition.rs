@@ -62,6 +62,7 @@ pub(crate) struct Rendition {
     frame_rate: Option<FrameRate>,
     meter: Meter,
     rendered: Option<Playlists>,
+    renders: u64,
     dirty: bool,
 }
 
@@ -84,6 +85,7 @@ impl Rendition {
             frame_rate: None,
             meter: Meter::default(),
             rendered: None,
+            renders: 0,
             dirty: true,
         }
     }
@@ -107,6 +109,11 @@ impl Rendition {
 
     pub(crate) fn damaged_units(&self) -> u64 {
         self.mux.damaged_units()
+    }
+
+    /// How often playlists were rendered.
+    pub(crate) fn renders(&self) -> u64 {
+        self.renders
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -206,6 +213,7 @@ impl Rendition {
         }
         if std::mem::take(&mut self.dirty) && !self.window.is_empty() {
             self.rendered = Some(self.render(common));
+            self.renders += 1;
         }
         match (&self.rendered, &self.refusal) {
             (Some(playlists), _) => presentation::Rendition::Ready(playlists.clone()),

@@ -102,10 +102,30 @@ pub struct Stats {
     pub waiting_units: u64,
     /// Units that a muxer refused as damaged, over both containers.
     pub damaged_units: u64,
+    /// Times that playlists were rendered, over both containers: once per change.
+    pub renders: u64,
     /// Segments that left early because of [`crate::Limits::max_bytes`].
     pub evicted_segments: u64,
     /// Bytes held now: segments, init segments, units of open segments.
     pub bytes: usize,
+}
+
+impl Stats {
+    /// These counters and those of a later segmenter of the same stream; what is held now is the
+    /// later one's.
+    #[must_use]
+    pub fn and_then(self, later: Self) -> Self {
+        Self {
+            segments: self.segments + later.segments,
+            forced_cuts: self.forced_cuts + later.forced_cuts,
+            discontinuities: self.discontinuities + later.discontinuities,
+            waiting_units: self.waiting_units + later.waiting_units,
+            damaged_units: self.damaged_units + later.damaged_units,
+            renders: self.renders + later.renders,
+            evicted_segments: self.evicted_segments + later.evicted_segments,
+            bytes: later.bytes,
+        }
+    }
 }
 
 impl Segmenter {
@@ -310,6 +330,7 @@ impl Segmenter {
     pub fn stats(&self) -> Stats {
         Stats {
             damaged_units: self.renditions.iter().map(Rendition::damaged_units).sum(),
+            renders: self.renditions.iter().map(Rendition::renders).sum(),
             bytes: self.bytes(),
             ..self.stats
         }

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::api;
 use crate::counters::Counters;
 use crate::error::{Problem, Reason};
+use crate::hls::Hls;
 use crate::state::Shared;
 
 /// What `/metrics` shows.
@@ -41,6 +42,7 @@ impl Metrics {
     pub(crate) fn new(
         hub: &Hub,
         counters: &Arc<Counters>,
+        hls: &Hls,
         per_stream: usize,
         version: &'static str,
     ) -> Self {
@@ -51,6 +53,7 @@ impl Metrics {
             registry.register_collector(Box::new(Figures {
                 hub: hub.clone(),
                 counters: Arc::clone(counters),
+                hls: hls.clone(),
                 per_stream,
             }));
             registry
@@ -98,6 +101,7 @@ pub(crate) async fn metrics(
 struct Figures {
     hub: Hub,
     counters: Arc<Counters>,
+    hls: Hls,
     per_stream: usize,
 }
 
@@ -176,6 +180,14 @@ fn by<V: Copy>(label: &'static str, values: &[(&'static str, V)]) -> Series<V> {
     let labelled =
         |(value, count): &(&'static str, V)| (vec![(label, (*value).to_owned())], *count);
     values.iter().map(labelled).collect()
+}
+
+/// The labels of one stream's series.
+fn names(stream: &Stream) -> Vec<(&'static str, String)> {
+    vec![
+        ("app", stream.name().app().to_owned()),
+        ("stream", stream.name().stream().to_owned()),
+    ]
 }
 
 fn totals(writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
@@ -291,15 +303,9 @@ impl Figures {
             None,
             &vec![(Vec::new(), float(hidden as u64))],
         )?;
-        let labels = |stream: &Stream| {
-            vec![
-                ("app", stream.name().app().to_owned()),
-                ("stream", stream.name().stream().to_owned()),
-            ]
-        };
         let counter = |value: &dyn Fn(&Stream, &hub::StreamStats) -> u64| -> Series<u64> {
             let one = |(stream, stats): &(&Arc<Stream>, hub::StreamStats)| {
-                (labels(stream), value(stream, stats))
+                (names(stream), value(stream, stats))
             };
             stats.iter().map(one).collect()
         };
@@ -357,7 +363,57 @@ impl Figures {
             "Bytes that the stream's ring keeps",
             bytes,
             &gauge(&|_, stats| stats.ring_bytes as u64),
-        )
+        )?;
+        self.hls(writer, streams)
+    }
+
+    /// Series of the streams whose HLS somebody has asked for.
+    fn hls(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
+        let shown = streams.iter().take(self.per_stream);
+        let stats: Vec<_> = shown
+            .filter_map(|stream| Some((stream, self.hls.get(stream.name())?.stats())))
+            .collect();
+        let series = |value: fn(&::hls::Stats) -> u64| -> Series<u64> {
+            let one =
+                |(stream, stats): &(&Arc<Stream>, ::hls::Stats)| (names(stream), value(stats));
+            stats.iter().map(one).collect()
+        };
+        type Value = fn(&::hls::Stats) -> u64;
+        let counters: [(&str, &str, Value); 7] = [
+            ("segments", "HLS segments cut", |s| s.segments),
+            (
+                "forced_cuts",
+                "HLS segments that ended without a random access unit",
+                |s| s.forced_cuts,
+            ),
+            ("discontinuities", "Breaks of the timeline in HLS", |s| {
+                s.discontinuities
+            }),
+            (
+                "waiting_units",
+                "Video units left out of HLS before the first random access unit",
+                |s| s.waiting_units,
+            ),
+            ("damaged_units", "Units that HLS left out as damaged", |s| {
+                s.damaged_units
+            }),
+            (
+                "evicted_segments",
+                "HLS segments dropped early to keep within the limit of bytes",
+                |s| s.evicted_segments,
+            ),
+            ("renders", "Times that HLS playlists were rendered", |s| {
+                s.renders
+            }),
+        ];
+        for (name, help, value) in counters {
+            let name = format!("stream_hls_{name}");
+            writer.counter(&name, help, None, &series(value))?;
+        }
+        let held = series(|s| s.bytes as u64);
+        let held = held.into_iter().map(|(l, v)| (l, float(v))).collect();
+        let help = "Bytes of HLS segments held";
+        writer.gauge("stream_hls_held", help, Some(&Unit::Bytes), &held)
     }
 }
 
@@ -366,11 +422,15 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    #[test]
-    fn an_empty_server_has_its_build_and_an_end() {
-        let hub = Hub::new(hub::Config::default());
-        let metrics = Metrics::new(&hub, &Arc::default(), 10, "9.9.9");
-        let text = metrics.encode(Audience::Operators).unwrap();
+    #[tokio::test]
+    async fn an_empty_server_has_its_build_and_an_end() {
+        let config = crate::Config {
+            version: "9.9.9",
+            ..crate::Config::default()
+        };
+        let parts = crate::Parts::new(Hub::new(hub::Config::default()));
+        let shared = Shared::new(config, parts);
+        let text = shared.metrics.encode(Audience::Operators).unwrap();
         assert!(text.contains("sidestream_build_info{version=\"9.9.9\"} 1\n"));
         assert!(text.contains("sidestream_streams{state=\"live\"} 0"));
         assert!(text.ends_with("# EOF\n"));

@@ -115,6 +115,7 @@ impl Shared {
         let metrics = Metrics::new(
             &parts.hub,
             &parts.counters,
+            &hls,
             config.metrics.per_stream,
             config.version,
         );

@@ -10,6 +10,7 @@ use hub::{Phase, Stream, StreamStats};
 use media::{Track, TrackKind};
 use serde::Serialize;
 
+use crate::hls;
 use crate::state::{self, Shared};
 
 /// Where a stream is pushed to.
@@ -179,6 +180,24 @@ struct HlsState {
     running: bool,
     /// Tracks that HLS leaves out, and why.
     left_out: Vec<String>,
+    /// Segments cut since somebody first asked.
+    segments: u64,
+    /// Segments that ended without a random access unit: a group of pictures was too long.
+    forced_cuts: u64,
+    /// Breaks of the timeline.
+    discontinuities: u64,
+    /// Video units left out because no random access unit preceded them.
+    waiting_units: u64,
+    /// Units that a container refused as damaged.
+    damaged_units: u64,
+    /// Segments dropped early to keep within the limit of bytes.
+    evicted_segments: u64,
+    /// Times that playlists were rendered.
+    renders: u64,
+    /// Bytes held now.
+    bytes: usize,
+    /// `EXT-X-TARGETDURATION`; null until it is known.
+    target_duration_s: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -255,12 +274,29 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
             max_composition_offset_ms: timing.max_composition_offset_ms,
             av_offset_ms: timing.av_offset_ms,
         },
-        hls: HlsState {
-            running: entry.as_ref().is_some_and(|entry| entry.is_running()),
-            left_out: entry.map(|entry| entry.left_out()).unwrap_or_default(),
-        },
+        hls: hls_state(entry.as_deref()),
         targets: shared.targets.of(stream.name()),
         urls: urls(shared, stream, request),
+    }
+}
+
+fn hls_state(entry: Option<&hls::Entry>) -> HlsState {
+    let stats = entry.map(hls::Entry::stats).unwrap_or_default();
+    let target = entry
+        .and_then(hls::Entry::snapshot)
+        .and_then(|snapshot| snapshot.current.as_ref()?.target_duration());
+    HlsState {
+        running: entry.is_some_and(hls::Entry::is_running),
+        left_out: entry.map(hls::Entry::left_out).unwrap_or_default(),
+        segments: stats.segments,
+        forced_cuts: stats.forced_cuts,
+        discontinuities: stats.discontinuities,
+        waiting_units: stats.waiting_units,
+        damaged_units: stats.damaged_units,
+        evicted_segments: stats.evicted_segments,
+        renders: stats.renders,
+        bytes: stats.bytes,
+        target_duration_s: target.map(rounded),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use hls::{Container, Presentation, Resource, Text};
+use hls::{Container, Presentation, Resource, Stats, Text};
 use hub::Stream;
 use media::StreamName;
 use tokio::sync::{Notify, watch};
@@ -44,6 +44,8 @@ pub(super) struct Run {
     previous: Option<(Arc<Presentation>, Instant)>,
     /// Tracks that a container leaves out, as sentences.
     left_out: Vec<String>,
+    /// Counters of the runs before the present one, and its own.
+    stats: [Stats; 2],
 }
 
 pub(super) enum State {
@@ -125,6 +127,7 @@ impl Entry {
                 resume: None,
                 previous: None,
                 left_out: Vec::new(),
+                stats: Default::default(),
             }),
             sessions: Sessions::new(max_sessions),
         }
@@ -201,6 +204,8 @@ impl Entry {
         run.previous = finished.zip(until);
         run.state = State::Running(Arc::clone(stream));
         run.left_out.clear();
+        let [before, present] = run.stats;
+        run.stats = [before.and_then(present), Stats::default()];
         self.reset();
         let previous = run.previous.as_ref().map(|(p, _)| Arc::clone(p));
         self.show(Some(Snapshot::new(None, previous)));
@@ -224,6 +229,20 @@ impl Entry {
         let previous = run.previous.as_ref().map(|(p, _)| Arc::clone(p));
         self.show(Some(Snapshot::new(Some(current), previous)));
         true
+    }
+
+    pub(super) fn set_stats(&self, generation: u64, present: Stats) {
+        let mut run = self.run();
+        if run.generation == generation {
+            let [_, last] = &mut run.stats;
+            *last = present;
+        }
+    }
+
+    /// Counters over all runs.
+    pub(crate) fn stats(&self) -> Stats {
+        let [before, present] = self.run().stats;
+        before.and_then(present)
     }
 
     pub(super) fn set_left_out(&self, generation: u64, sentences: Vec<String>) {
@@ -267,6 +286,9 @@ impl Entry {
     fn forget(&self, run: &mut Run) {
         run.state = State::Idle;
         run.previous = None;
+        // Its segments go with its presentation.
+        let [_, last] = &mut run.stats;
+        last.bytes = 0;
         self.reset();
         self.show(None);
     }

@@ -20,6 +20,7 @@ mod registry;
 mod sessions;
 mod task;
 
+pub(crate) use entry::Entry;
 pub(crate) use handlers::{Request, serve};
 pub(crate) use registry::Hls;
 pub(crate) use sessions::Asker;

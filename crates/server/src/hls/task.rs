@@ -231,6 +231,8 @@ impl Running {
 
     /// Publishes a change; false when another run has taken over.
     fn publish(&mut self) -> bool {
+        let stats = self.segmenter.stats();
+        self.context.entry.set_stats(self.context.generation, stats);
         let Some(presentation) = self.segmenter.changed() else {
             return true;
         };

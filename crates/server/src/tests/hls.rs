@@ -398,3 +398,97 @@ async fn viewer_is_asked_for_its_key_once_and_others_stay_out() {
     let other = bench.ask(Method::GET, &segment, &as_other).await;
     assert_eq!(other.status, 403, "another player has not shown the key");
 }
+
+#[tokio::test(start_paused = true)]
+async fn playlists_are_rendered_and_packed_once_a_change_however_many_ask() {
+    const MEDIA: &str = "/live/cam1/fmp4.m3u8";
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    let renders = || {
+        let entry = bench.server.shared().hls.get(&super::named("live/cam1"));
+        entry.unwrap().stats().renders
+    };
+    playlist(&bench, MEDIA).await;
+    let before = renders();
+    for round in 1..=2 {
+        // All at once, as when a segment has appeared.
+        let ask = |number: usize| {
+            let coding = if number % 2 == 0 { "gzip" } else { "identity" };
+            let headers = [("accept-encoding", coding)];
+            let bench = &bench;
+            async move { bench.ask(Method::GET, MEDIA, &headers).await }
+        };
+        let answers = futures_util::future::join_all((0..500).map(ask)).await;
+        // The very same bytes for all, of either form.
+        for parity in 0..2 {
+            let mut bodies = answers.iter().skip(parity).step_by(2).map(|a| &a.body);
+            let first = bodies.next().unwrap();
+            assert!(first.len() > 100);
+            assert!(
+                bodies.all(|body| (body.as_ptr(), body.len()) == (first.as_ptr(), first.len()))
+            );
+        }
+        assert_eq!(renders(), before + round - 1, "asking renders nothing");
+        Clip::open("bframes.flv").send(&mut publisher, 6_000 * u32::try_from(round).unwrap());
+        sleep(Duration::from_secs(1)).await;
+        assert_eq!(renders(), before + round, "what came at once is one change");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn segments_are_shared_by_all_who_ask() {
+    let bench = Bench::new();
+    let _publisher = bench.publish("live/cam1", "bframes.flv");
+    let uri = playlist(&bench, "/live/cam1/fmp4.m3u8").await.first_uri();
+    let uri = format!("/live/cam1/{uri}");
+    let whole = bench.get(&uri).await;
+    let part = bench
+        .ask(Method::GET, &uri, &[("range", "bytes=100-")])
+        .await;
+    assert_eq!(bench.get(&uri).await.body.as_ptr(), whole.body.as_ptr());
+    assert_eq!(part.body.as_ptr(), whole.body[100..].as_ptr());
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_of_the_segmenter_are_told_over_all_runs() {
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    playlist(&bench, "/live/cam1/fmp4.m3u8").await;
+    let told = || async {
+        let mut json = bench.get("/v1/streams/live/cam1").await.json();
+        json["hls"].take()
+    };
+    let first = told().await;
+    let segments = first["segments"].as_u64().unwrap();
+    assert!(
+        segments > 0 && first["bytes"].as_u64().unwrap() > 1_000,
+        "{first}"
+    );
+    assert_eq!(
+        (&first["forced_cuts"], &first["renders"]),
+        (&0.into(), &1.into())
+    );
+    assert!(first["target_duration_s"].as_f64().unwrap() >= 1.0);
+    sleep(Duration::from_secs(62)).await;
+    let idle = told().await;
+    assert_eq!(
+        (&idle["running"], &idle["bytes"]),
+        (&false.into(), &0.into())
+    );
+    assert_eq!(idle["segments"], segments);
+    Clip::open("bframes.flv").send(&mut publisher, 61_000);
+    playlist(&bench, "/live/cam1/fmp4.m3u8").await;
+    let again = told().await;
+    assert!(again["segments"].as_u64().unwrap() > segments, "{again}");
+    assert_eq!(again["renders"], 2);
+    let metrics = bench.get("/metrics").await;
+    let series = format!(
+        "sidestream_stream_hls_segments_total{{app=\"live\",stream=\"cam1\"}} {}",
+        again["segments"]
+    );
+    let text = metrics.text();
+    assert!(
+        text.lines().any(|line| line == series),
+        "{series} is not in\n{text}"
+    );
+}

@@ -66,7 +66,7 @@ async fn flv_says_what_the_publisher_says_about_tracks_to_those_who_come_and_tho
     let bench = Bench::new();
     let mut publisher = bench.publish("live/cam1", "bframes.flv");
     let video = publisher.stream().tracks().video().unwrap().id;
-    let mut say = |publisher: &mut hub::Publisher, at, flv_body: &'static [u8]| {
+    let say = |publisher: &mut hub::Publisher, at, flv_body: &'static [u8]| {
         let extra = media::Extra {
             track: video,
             flv_body: flv_body.into(),
