@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 use crate::counters::ConnectionGuard;
-use crate::io::Guarded;
+use crate::io::{Figures, Guarded};
 use crate::listener::Tls;
 use crate::media::{MediaRequest, MediaSocket};
 use crate::sniff::{Asked, Sniffed, sniff};
@@ -185,8 +185,11 @@ where
         stream,
         early.freeze(),
         shared.config.limits.stall,
-        shared.counters.wire_in(protocol),
-        shared.counters.wire_out(protocol),
+        Figures {
+            bytes_in: shared.counters.wire_in(protocol),
+            bytes_out: shared.counters.wire_out(protocol),
+            stalled: shared.counters.cut("stalled"),
+        },
     );
     let extension = Peer {
         addr: peer.peer,

@@ -18,6 +18,8 @@ pub struct Counters {
     requests: Labelled,
     wire_in: Labelled,
     wire_out: Labelled,
+    viewer_skips: Labelled,
+    cut: Labelled,
 }
 
 /// Counters by one label; labels are constants of the program, so their number is bounded.
@@ -73,6 +75,18 @@ impl Counters {
         self.rejected.of(reason)
     }
 
+    /// Times that viewers of `protocol` lagged and were moved on to a later random access point.
+    #[must_use]
+    pub fn viewer_skips(&self, protocol: &'static str) -> Arc<AtomicU64> {
+        self.viewer_skips.of(protocol)
+    }
+
+    /// Connections that were served and then cut for `reason` (`stalled`: the peer took nothing).
+    #[must_use]
+    pub fn cut(&self, reason: &'static str) -> Arc<AtomicU64> {
+        self.cut.of(reason)
+    }
+
     /// Everything read from sockets of `http` or `https`, without what TLS adds.
     pub(crate) fn wire_in(&self, listener: &'static str) -> Arc<AtomicU64> {
         self.wire_in.of(listener)
@@ -108,6 +122,8 @@ impl Counters {
             requests: self.requests.values(),
             wire_in: self.wire_in.values(),
             wire_out: self.wire_out.values(),
+            viewer_skips: self.viewer_skips.values(),
+            cut: self.cut.values(),
         }
     }
 
@@ -138,6 +154,8 @@ pub(crate) struct Snapshot {
     pub(crate) requests: Vec<(&'static str, u64)>,
     pub(crate) wire_in: Vec<(&'static str, u64)>,
     pub(crate) wire_out: Vec<(&'static str, u64)>,
+    pub(crate) viewer_skips: Vec<(&'static str, u64)>,
+    pub(crate) cut: Vec<(&'static str, u64)>,
 }
 
 /// A connection's place in the limit of connections and in the counters.

@@ -21,27 +21,29 @@ pub(crate) struct Guarded<S> {
     /// Runs while a write waits; `waiting` says whether it does.
     timer: Pin<Box<Sleep>>,
     waiting: bool,
-    bytes_in: Arc<AtomicU64>,
-    bytes_out: Arc<AtomicU64>,
+    figures: Figures,
+}
+
+/// What a connection counts, beside the others of its listener.
+#[derive(Debug, Default)]
+pub(crate) struct Figures {
+    pub(crate) bytes_in: Arc<AtomicU64>,
+    pub(crate) bytes_out: Arc<AtomicU64>,
+    /// Connections cut off because their peers took nothing.
+    pub(crate) stalled: Arc<AtomicU64>,
 }
 
 impl<S> Guarded<S> {
-    pub(crate) fn new(
-        inner: S,
-        early: Bytes,
-        stall: Duration,
-        bytes_in: Arc<AtomicU64>,
-        bytes_out: Arc<AtomicU64>,
-    ) -> Self {
-        bytes_in.fetch_add(early.len() as u64, Ordering::Relaxed);
+    pub(crate) fn new(inner: S, early: Bytes, stall: Duration, figures: Figures) -> Self {
+        let read = early.len() as u64;
+        figures.bytes_in.fetch_add(read, Ordering::Relaxed);
         Self {
             inner,
             early,
             stall,
             timer: Box::pin(tokio::time::sleep(stall)),
             waiting: false,
-            bytes_in,
-            bytes_out,
+            figures,
         }
     }
 
@@ -55,7 +57,8 @@ impl<S> Guarded<S> {
             Poll::Ready(result) => {
                 self.waiting = false;
                 if let Ok(count) = &result {
-                    self.bytes_out.fetch_add(*count as u64, Ordering::Relaxed);
+                    let written = *count as u64;
+                    self.figures.bytes_out.fetch_add(written, Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }
@@ -65,6 +68,7 @@ impl<S> Guarded<S> {
                     self.timer.as_mut().reset(Instant::now() + self.stall);
                 }
                 std::task::ready!(self.timer.as_mut().poll(cx));
+                self.figures.stalled.fetch_add(1, Ordering::Relaxed);
                 let text = "the peer takes nothing";
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, text)))
             }
@@ -87,7 +91,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         let before = into.filled().len();
         let read = Pin::new(&mut self.inner).poll_read(cx, into);
         let count = into.filled().len().saturating_sub(before);
-        self.bytes_in.fetch_add(count as u64, Ordering::Relaxed);
+        let bytes_in = &self.figures.bytes_in;
+        bytes_in.fetch_add(count as u64, Ordering::Relaxed);
         read
     }
 }
@@ -137,13 +142,7 @@ mod tests {
     ) -> (Guarded<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(8);
         let stall = Duration::from_secs(30);
-        let io = Guarded::new(
-            ours,
-            Bytes::from_static(early),
-            stall,
-            Arc::default(),
-            Arc::default(),
-        );
+        let io = Guarded::new(ours, Bytes::from_static(early), stall, Figures::default());
         (io, theirs)
     }
 
@@ -157,7 +156,7 @@ mod tests {
         let mut got = [0; 6];
         io.read_exact(&mut got).await.unwrap();
         assert_eq!(&got, b"lylate");
-        assert_eq!(io.bytes_in.load(Ordering::Relaxed), 9);
+        assert_eq!(io.figures.bytes_in.load(Ordering::Relaxed), 9);
     }
 
     #[tokio::test(start_paused = true)]
@@ -177,5 +176,6 @@ mod tests {
         let error = io.write_all(&[7; 9]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
         assert_eq!(began.elapsed(), Duration::from_secs(30));
+        assert_eq!(io.figures.stalled.load(Ordering::Relaxed), 1);
     }
 }

@@ -81,6 +81,7 @@ pub(crate) async fn serve(
         frames: Vec::new(),
         ready: VecDeque::new(),
         sent: shared.counters.bytes_out(protocol),
+        skips: shared.counters.viewer_skips(protocol),
         viewer,
         stop: Box::pin(shared.stop.clone().cancelled_owned()),
         kill: shared.kill.clone(),
@@ -147,6 +148,8 @@ struct Feed {
     ready: VecDeque<Bytes>,
     viewer: ViewerHandle,
     sent: Arc<AtomicU64>,
+    /// Skips of all viewers of this protocol.
+    skips: Arc<AtomicU64>,
     stop: Pin<Box<WaitForCancellationFutureOwned>>,
     kill: CancellationToken,
 }
@@ -167,6 +170,7 @@ impl Feed {
                 Received::Join { headers, missed } => {
                     if missed > 0 {
                         self.viewer.skips.fetch_add(1, Ordering::Relaxed);
+                        self.skips.fetch_add(1, Ordering::Relaxed);
                         self.viewer
                             .frames_missed
                             .fetch_add(missed, Ordering::Relaxed);

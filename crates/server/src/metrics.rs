@@ -236,7 +236,7 @@ impl Figures {
             None,
             &by("protocol", &floats),
         )?;
-        let counters: [(&str, &str, &'static str, Option<&Unit>, &[_]); 7] = [
+        let counters: [(&str, &str, &'static str, Option<&Unit>, &[_]); 9] = [
             (
                 "connections",
                 "Connections accepted, by listener",
@@ -278,6 +278,20 @@ impl Figures {
                 "reason",
                 None,
                 &now.rejected,
+            ),
+            (
+                "viewer_skips",
+                "Times that viewers lagged and were moved on, by protocol",
+                "protocol",
+                None,
+                &now.viewer_skips,
+            ),
+            (
+                "cut",
+                "Connections cut after they were served, by reason",
+                "reason",
+                None,
+                &now.cut,
             ),
             (
                 "http_responses",

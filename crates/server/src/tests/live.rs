@@ -166,3 +166,37 @@ async fn sound_alone_plays_too() {
     assert_eq!(&bytes[..5], b"FLV\x01\x04");
     assert!(bytes.len() > 1000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn viewer_that_lags_is_moved_on_and_counted() {
+    let bench = Bench::new();
+    let mut publisher = bench.publish("live/cam1", "bframes.flv");
+    let request = Request::get("/live/cam1.flv").header("host", "localhost");
+    let request = request.body(Body::empty()).unwrap();
+    let response = bench.server.router().oneshot(request).await.unwrap();
+    let mut body = response.into_body().into_data_stream();
+    assert_eq!(&body.next().await.unwrap().unwrap()[..3], b"FLV");
+    // Far more than the ring holds, while nothing is read.
+    for round in 1..=20 {
+        super::Clip::open("bframes.flv").send(&mut publisher, round * 6_000);
+    }
+    let skips = bench.server.shared().counters.viewer_skips("http-flv");
+    while skips.load(std::sync::atomic::Ordering::Relaxed) == 0 {
+        body.next().await.unwrap().unwrap();
+    }
+    let json = bench.get("/v1/streams/live/cam1").await.json();
+    let viewer = &json["viewers"]["list"][0];
+    assert_eq!(viewer["skips"], 1);
+    assert!(
+        viewer["frames_missed"].as_u64().unwrap() > 1_000,
+        "{viewer}"
+    );
+    assert_eq!(json["drops"]["frames_missed"], viewer["frames_missed"]);
+    let metrics = bench.get("/metrics").await;
+    let line = "sidestream_viewer_skips_total{protocol=\"http-flv\"} 1";
+    assert!(
+        metrics.text().lines().any(|l| l == line),
+        "{}",
+        metrics.text()
+    );
+}
