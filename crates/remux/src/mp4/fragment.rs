@@ -11,8 +11,8 @@
 //! Spec: ISO/IEC 14496-12 §8.8.4 to §8.8.12.
 
 use bytes::Bytes;
-use mp4_atom as mp4;
 
+use super::boxes::{put_box, put_full_box, put_u32, put_u64};
 use super::init::{DISPOSABLE, NON_SYNC, SYNC};
 
 /// One access unit, its times in the media timescale.
@@ -24,6 +24,15 @@ pub(super) struct Sample<'a> {
     pub(super) role: media::FrameRole,
 }
 
+/// One line of a `trun`.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    duration: u32,
+    size: u32,
+    flags: u32,
+    composition_offset: i32,
+}
+
 /// The samples of one track in one fragment, placed on the file's timeline.
 #[derive(Debug)]
 pub(super) struct Run {
@@ -31,9 +40,7 @@ pub(super) struct Run {
     pub(super) start: u64,
     /// Duration of the last sample.
     pub(super) last_duration: u32,
-    default_flags: Option<u32>,
-    default_duration: Option<u32>,
-    entries: Vec<mp4::TrunEntry>,
+    entries: Vec<Entry>,
     /// Media bytes of all samples.
     pub(super) bytes: u64,
 }
@@ -60,71 +67,90 @@ impl Run {
             let offset = offset.clamp(i32::MIN.into(), i32::MAX.into());
             let size = u32::try_from(sample.payload.len()).unwrap_or(u32::MAX);
             bytes += u64::from(size);
-            entries.push(mp4::TrunEntry {
-                duration: Some(duration),
-                size: Some(size),
-                flags: Some(flags(sample.role)),
-                cts: Some(offset),
+            entries.push(Entry {
+                duration,
+                size,
+                flags: flags(sample.role),
+                composition_offset: offset as i32,
             });
             at = at.saturating_add(duration.into());
         }
-        let mut run = Self {
+        Self {
             start: start.cast_unsigned(),
             last_duration: duration,
-            default_flags: None,
-            default_duration: None,
             entries,
             bytes,
-        };
-        run.share_defaults();
-        run
+        }
     }
 
-    /// Moves what all samples have in common to `tfhd`, and leaves out offsets that are all zero.
-    fn share_defaults(&mut self) {
-        let Some((first, rest)) = self.entries.split_first_mut() else {
-            return;
+    /// Bytes that the track fragment has at most.
+    pub(super) fn max_len(&self) -> usize {
+        88 + 16 * self.entries.len()
+    }
+
+    /// Writes the track fragment; what all samples have in common goes to `tfhd`, and offsets that
+    /// are all zero are left out. Where the data offset of its run is to be filled in.
+    pub(super) fn put_traf(&self, out: &mut Vec<u8>, track_number: u32) -> usize {
+        let first = self.entries.first().copied();
+        let rest = self.entries.get(1..).unwrap_or_default();
+        let same = |field: fn(&Entry) -> u32| {
+            let first = first.as_ref().map(field)?;
+            rest.iter()
+                .all(|entry| field(entry) == first)
+                .then_some(first)
         };
-        if rest.iter().all(|entry| entry.duration == first.duration) {
-            self.default_duration = first.duration;
-            first.duration = None;
-            rest.iter_mut().for_each(|entry| entry.duration = None);
-        }
-        if first.cts == Some(0) && rest.iter().all(|entry| entry.cts == Some(0)) {
-            first.cts = None;
-            rest.iter_mut().for_each(|entry| entry.cts = None);
-        }
+        let duration = same(|entry| entry.duration);
+        let no_offsets = same(|entry| entry.composition_offset.cast_unsigned()) == Some(0);
         // A random access unit and its dependents: first-sample flags say the exception.
-        let common = rest.first().map_or(first.flags, |second| second.flags);
-        if rest.iter().all(|entry| entry.flags == common) {
-            self.default_flags = common;
-            if first.flags == common {
-                first.flags = None;
-            }
-            rest.iter_mut().for_each(|entry| entry.flags = None);
-        }
+        let common = rest.first().or(first.as_ref()).map(|entry| entry.flags);
+        let common = common.filter(|flags| rest.iter().all(|entry| entry.flags == *flags));
+        let first_flags = first.map(|entry| entry.flags);
+        let first_flags = first_flags.filter(|flags| common.is_some_and(|common| common != *flags));
+        let mut data_offset_at = 0;
+        put_box(out, b"traf", |out| {
+            // default-base-is-moof, default duration, default flags.
+            let fields = 0x2_0000 | flag(duration.is_some(), 0x8) | flag(common.is_some(), 0x20);
+            put_full_box(out, b"tfhd", 0, fields, |out| {
+                put_u32(out, track_number);
+                duration
+                    .into_iter()
+                    .chain(common)
+                    .for_each(|field| put_u32(out, field));
+            });
+            put_full_box(out, b"tfdt", 1, 0, |out| put_u64(out, self.start));
+            let fields = 0x1
+                | flag(first_flags.is_some(), 0x4)
+                | flag(duration.is_none(), 0x100)
+                | 0x200
+                | flag(common.is_none(), 0x400)
+                | flag(!no_offsets, 0x800);
+            put_full_box(out, b"trun", 1, fields, |out| {
+                put_u32(out, u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+                data_offset_at = out.len();
+                put_u32(out, 0);
+                first_flags
+                    .into_iter()
+                    .for_each(|flags| put_u32(out, flags));
+                for entry in &self.entries {
+                    if duration.is_none() {
+                        put_u32(out, entry.duration);
+                    }
+                    put_u32(out, entry.size);
+                    if common.is_none() {
+                        put_u32(out, entry.flags);
+                    }
+                    if !no_offsets {
+                        put_u32(out, entry.composition_offset.cast_unsigned());
+                    }
+                }
+            });
+        });
+        data_offset_at
     }
+}
 
-    /// The track fragment; its data starts `data_offset` bytes after the start of the `moof`.
-    pub(super) fn traf(&self, track_number: u32, data_offset: i32) -> mp4::Traf {
-        mp4::Traf {
-            tfhd: mp4::Tfhd {
-                track_id: track_number,
-                default_sample_duration: self.default_duration,
-                default_sample_flags: self.default_flags,
-                default_base_is_moof: true,
-                ..Default::default()
-            },
-            tfdt: Some(mp4::Tfdt {
-                base_media_decode_time: self.start,
-            }),
-            trun: vec![mp4::Trun {
-                data_offset: Some(data_offset),
-                samples: self.entries.clone().into(),
-            }],
-            ..Default::default()
-        }
-    }
+fn flag(is_set: bool, bit: u32) -> u32 {
+    if is_set { bit } else { 0 }
 }
 
 fn flags(role: media::FrameRole) -> u32 {

@@ -15,6 +15,7 @@ use crate::test_media::{
     AC3_FRAME, ASC, AUDIO, AV1C, AVCC, HVCC, OPUS_HEAD, STREAMINFO, VIDEO, VPCC, aac, ac3, audio,
     h264, h265, hex, list, mp3, nal, small_stream, track, video,
 };
+use media::CodecConfig;
 
 const SYNC: u32 = 0x0200_0000;
 const NON_SYNC: u32 = 0x0101_0000;

@@ -35,7 +35,7 @@ impl Source {
     }
 }
 
-fn root() -> Option<PathBuf> {
+pub(crate) fn root() -> Option<PathBuf> {
     let named = std::env::var_os("SIDESTREAM_SHARED").map(PathBuf::from);
     let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let found = named

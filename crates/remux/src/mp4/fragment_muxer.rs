@@ -1,0 +1,309 @@
+//! Init segment and fragments for live outputs and recordings.
+//!
+//! ```text
+//! init_segment()  ─▶ ftyp | moov
+//! fragment()      ─▶ moof | mdat     one allocation; a segment, or a part of one
+//! slices()        ─▶ moof | mdat     as slices: the units' own payloads, not copied
+//! ```
+//!
+//! A track's number in the file is its id + 1. Its media timescale is the track's own, except that
+//! millisecond clocks are scaled to 90 kHz: exact, and the same ticks as in MPEG-TS. There are no
+//! edit lists; decode times are the units' own, and composition offsets are signed.
+//!
+//! Deliberately absent: `sidx`, encryption, `styp` (a fragment may be part of a segment).
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use media::{AccessUnit, Dts, TrackId, TrackList};
+
+use super::Error;
+use super::boxes::{put_box, put_full_box, put_u32};
+use super::fragment::{Run, Sample};
+use super::init;
+use super::track::{OutTrack, carried};
+use crate::LeftOut;
+
+/// Bytes of the `mdat` header.
+const MDAT_HEADER_LEN: usize = 8;
+
+/// Writes init segment and fragments of one set of tracks.
+///
+/// Contract: one muxer per set of codec configurations; [`FragmentMuxer::fragment`] with all units
+/// since the last call, in arrival order. After an error the next fragment can follow.
+///
+/// Decode times in MP4 are unsigned: when the first fragment has a negative one, all times of all
+/// tracks are moved by the same whole number of seconds, for the life of the muxer. A decode time
+/// that is still negative later is written as 0, with the presentation time exact.
+#[derive(Debug)]
+pub struct FragmentMuxer {
+    tracks: Vec<Carried>,
+    init: Bytes,
+    /// Of the next fragment.
+    sequence_number: u32,
+    /// Seconds added to all times; set by the first fragment.
+    shift: Option<i64>,
+    rebase: Rebase,
+    damaged: u64,
+}
+
+/// Which first times are moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rebase {
+    /// Negative ones, which the boxes cannot say.
+    NegativeOnly,
+    /// All, so that the file begins within its first second.
+    ToZero,
+}
+
+/// A track with the clock of its fragments.
+#[derive(Debug)]
+pub(super) struct Carried {
+    pub(super) track: OutTrack,
+    /// Ticks of the last sample written; at first what the configuration says of a frame.
+    last_duration: u32,
+}
+
+/// A fragment ready to be written.
+#[derive(Debug)]
+pub(super) struct Fragment<'a> {
+    /// `moof` and the header of `mdat`.
+    pub(super) head: Bytes,
+    /// The samples behind it, run by run.
+    pub(super) runs: Vec<FragmentRun<'a>>,
+    /// Bytes of the whole.
+    len: usize,
+}
+
+/// One track's samples in a [`Fragment`].
+#[derive(Debug)]
+pub(super) struct FragmentRun<'a> {
+    /// Index of the track.
+    pub(super) track: usize,
+    pub(super) samples: Vec<Sample<'a>>,
+    run: Run,
+}
+
+impl Fragment<'_> {
+    fn payloads(&self) -> impl Iterator<Item = &Bytes> {
+        let samples = self.runs.iter().flat_map(|run| &run.samples);
+        samples.map(|sample| sample.payload)
+    }
+
+    /// Head and payloads, which are shared.
+    pub(super) fn slices(&self) -> Vec<Bytes> {
+        let count = self.runs.iter().map(|run| run.samples.len()).sum::<usize>();
+        let mut slices = Vec::with_capacity(1 + count);
+        slices.push(self.head.clone());
+        slices.extend(self.payloads().cloned());
+        slices
+    }
+
+    fn joined(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.len);
+        out.put_slice(&self.head);
+        self.payloads().for_each(|payload| out.put_slice(payload));
+        debug_assert_eq!(out.len(), self.len, "reserved exactly");
+        out.freeze()
+    }
+}
+
+impl FragmentMuxer {
+    /// A muxer of the tracks that MP4 can carry; the others come back with the reason.
+    #[must_use]
+    pub fn new(tracks: &TrackList) -> (Self, Vec<LeftOut>) {
+        let (tracks, left_out) = carried(tracks);
+        (Self::of(tracks, Rebase::NegativeOnly), left_out)
+    }
+
+    /// A muxer of tracks that are carried.
+    pub(super) fn of(tracks: Vec<OutTrack>, rebase: Rebase) -> Self {
+        Self {
+            init: init::init_segment(&tracks),
+            tracks: tracks
+                .into_iter()
+                .map(|track| Carried {
+                    last_duration: track.frame_duration,
+                    track,
+                })
+                .collect(),
+            sequence_number: 1,
+            shift: None,
+            rebase,
+            damaged: 0,
+        }
+    }
+
+    /// The carried tracks.
+    pub(super) fn tracks(&self) -> impl Iterator<Item = &OutTrack> {
+        self.tracks.iter().map(|carried| &carried.track)
+    }
+
+    /// Seconds added to all times; 0 before the first fragment.
+    pub(super) fn shift(&self) -> i64 {
+        self.shift.unwrap_or(0)
+    }
+
+    /// Whether no track is carried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tracks.is_empty()
+    }
+
+    /// Whether units of this track are written.
+    #[must_use]
+    pub fn carries(&self, id: TrackId) -> bool {
+        self.tracks().any(|track| track.id == id)
+    }
+
+    /// `ftyp` and `moov`; built once, shared.
+    #[must_use]
+    pub fn init_segment(&self) -> Bytes {
+        self.init.clone()
+    }
+
+    /// RFC 6381 names of the carried tracks, in the order of the init segment.
+    #[must_use]
+    pub fn codec_strings(&self) -> Vec<String> {
+        let names = self.tracks().map(|track| track.codec_string.clone());
+        names.collect()
+    }
+
+    /// Units left out of fragments so far because their NAL unit lengths do not add up.
+    #[must_use]
+    pub fn damaged_units(&self) -> u64 {
+        self.damaged
+    }
+
+    /// One `moof` and `mdat` of `units` in arrival order; `ends` gives, per track, the decode time
+    /// of the unit that follows, when known: without it the last sample is as long as the one
+    /// before. Empty units, damaged ones and units of tracks not carried are left out.
+    ///
+    /// Media bytes are copied once, into one allocation of exactly the fragment's size.
+    ///
+    /// # Errors
+    /// [`Error::Empty`] without a unit to write; [`Error::TooLarge`].
+    pub fn fragment(
+        &mut self,
+        units: &[AccessUnit],
+        ends: &[(TrackId, Dts)],
+    ) -> Result<Bytes, Error> {
+        self.prepare(units, ends).map(|fragment| fragment.joined())
+    }
+
+    /// The same fragment as slices to be written one behind the other: `moof` with the header of
+    /// `mdat`, then the units' payloads, which are shared and not copied.
+    ///
+    /// # Errors
+    /// As [`FragmentMuxer::fragment`].
+    pub fn slices(
+        &mut self,
+        units: &[AccessUnit],
+        ends: &[(TrackId, Dts)],
+    ) -> Result<Vec<Bytes>, Error> {
+        self.prepare(units, ends).map(|fragment| fragment.slices())
+    }
+
+    /// Lays a fragment out and numbers it.
+    pub(super) fn prepare<'a>(
+        &mut self,
+        units: &'a [AccessUnit],
+        ends: &[(TrackId, Dts)],
+    ) -> Result<Fragment<'a>, Error> {
+        let shift = self.shift.unwrap_or_else(|| self.shift_of(units));
+        let mut runs = Vec::with_capacity(self.tracks.len());
+        for (
+            n,
+            Carried {
+                track,
+                last_duration,
+            },
+        ) in self.tracks.iter().enumerate()
+        {
+            let mut damaged = 0;
+            let samples: Vec<Sample<'_>> = units
+                .iter()
+                .filter(|unit| unit.track == track.id && !unit.payload.is_empty())
+                .filter(|unit| {
+                    let sound = track.is_sound(unit);
+                    damaged += u64::from(!sound);
+                    sound
+                })
+                .map(|unit| track.sample(unit, shift))
+                .collect();
+            self.damaged += damaged;
+            if samples.is_empty() {
+                continue;
+            }
+            let end = ends.iter().find(|(id, _)| *id == track.id);
+            let end = end.map(|(_, dts)| track.ticks(dts.0, shift));
+            let run = Run::new(&samples, end, *last_duration);
+            runs.push(FragmentRun {
+                track: n,
+                run,
+                samples,
+            });
+        }
+        if runs.is_empty() {
+            return Err(Error::Empty);
+        }
+        let fragment = self.lay_out(runs)?;
+        self.shift = Some(shift);
+        self.sequence_number = self.sequence_number.wrapping_add(1);
+        for run in &fragment.runs {
+            if let Some(track) = self.tracks.get_mut(run.track) {
+                track.last_duration = run.run.last_duration;
+            }
+        }
+        Ok(fragment)
+    }
+
+    /// Whole seconds that make every decode time of `units` positive, and with [`Rebase::ToZero`]
+    /// the first less than one.
+    fn shift_of(&self, units: &[AccessUnit]) -> i64 {
+        let seconds = units.iter().filter_map(|unit| {
+            let track = self.tracks().find(|track| track.id == unit.track)?;
+            Some(unit.dts.0.div_euclid(track.source.hz().into()))
+        });
+        let first = seconds.min().unwrap_or(0);
+        match self.rebase {
+            Rebase::NegativeOnly => first.min(0).saturating_neg(),
+            Rebase::ToZero => first.saturating_neg(),
+        }
+    }
+
+    /// Writes `moof` and the header of `mdat`.
+    fn lay_out<'a>(&self, runs: Vec<FragmentRun<'a>>) -> Result<Fragment<'a>, Error> {
+        let bytes = runs.iter().map(|run| run.run.bytes).sum();
+        let too_large = || Error::TooLarge { bytes };
+        let mut head =
+            Vec::with_capacity(64 + runs.iter().map(|run| run.run.max_len()).sum::<usize>());
+        // Where the data offset of each run stands: it counts from the start of the moof, whose
+        // length is known when all is written.
+        let mut offsets_at = Vec::with_capacity(runs.len());
+        put_box(&mut head, b"moof", |out| {
+            put_full_box(out, b"mfhd", 0, 0, |out| put_u32(out, self.sequence_number));
+            for run in &runs {
+                let number = self
+                    .tracks
+                    .get(run.track)
+                    .map_or(0, |t| t.track.head.number);
+                offsets_at.push(run.run.put_traf(out, number));
+            }
+        });
+        let mut offset = head.len() + MDAT_HEADER_LEN;
+        for (at, run) in offsets_at.into_iter().zip(&runs) {
+            let data_offset = i32::try_from(offset).map_err(|_| too_large())?;
+            if let Some(place) = head.get_mut(at..at + 4) {
+                place.copy_from_slice(&data_offset.to_be_bytes());
+            }
+            offset += usize::try_from(run.run.bytes).map_err(|_| too_large())?;
+        }
+        let mdat_len = u32::try_from(offset - head.len()).map_err(|_| too_large())?;
+        put_u32(&mut head, mdat_len);
+        head.extend_from_slice(b"mdat");
+        Ok(Fragment {
+            head: head.into(),
+            runs,
+            len: offset,
+        })
+    }
+}

@@ -1,0 +1,121 @@
+//! Shells of the machines, over memory.
+
+use bytes::Bytes;
+use media::{AccessUnit, TrackId, TrackList};
+use remux::mp4::{DemuxError, Demuxer, Input, Repair, RepairStep, Repaired, Step, Write};
+use remux::{Damage, Event, TimedMetadata};
+use std::sync::Arc;
+
+/// Everything that a file told.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The last track list.
+    pub(crate) tracks: Arc<TrackList>,
+    pub(crate) track_lists: usize,
+    pub(crate) units: Vec<AccessUnit>,
+    pub(crate) damage: Vec<Damage>,
+    pub(crate) timed: Vec<Arc<TimedMetadata>>,
+    pub(crate) error: Option<DemuxError>,
+    pub(crate) reads: usize,
+    pub(crate) read_bytes: u64,
+}
+
+impl Told {
+    pub(crate) fn of(&self, id: TrackId) -> Vec<&AccessUnit> {
+        self.units.iter().filter(|unit| unit.track == id).collect()
+    }
+}
+
+/// How bytes are given.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shell {
+    /// Seeks; at most this many bytes a read.
+    File(usize),
+    /// Does not.
+    Pipe(usize),
+}
+
+pub(crate) fn demux(file: &Bytes, shell: Shell) -> Told {
+    let (input, step) = match shell {
+        Shell::File(step) => (
+            Input::File {
+                len: file.len() as u64,
+            },
+            step,
+        ),
+        Shell::Pipe(step) => (Input::Pipe, step),
+    };
+    let mut demuxer = Demuxer::new(input);
+    let mut told = Told::default();
+    let mut position = 0;
+    loop {
+        match demuxer.poll() {
+            Ok(Step::Read { offset, len }) => {
+                assert!((1..=1 << 20).contains(&len));
+                if matches!(shell, Shell::Pipe(_)) {
+                    assert!(offset >= position, "a pipe does not go back");
+                }
+                let from = usize::try_from(offset).unwrap().min(file.len());
+                let to = (from + len.min(step)).min(file.len());
+                position = offset.max(to as u64);
+                told.reads += 1;
+                told.read_bytes += (to - from) as u64;
+                demuxer.push(file.slice(from..to));
+            }
+            Ok(Step::Event(event)) => match event {
+                Event::Tracks(tracks) => {
+                    told.tracks = tracks;
+                    told.track_lists += 1;
+                }
+                Event::Unit(unit) => {
+                    assert!(told.tracks.get(unit.track).is_some(), "track before unit");
+                    told.units.push(unit);
+                }
+                Event::Damage(damage) => told.damage.push(damage),
+                Event::Timed(timed) => told.timed.push(timed),
+                other => panic!("{other:?}"),
+            },
+            Ok(Step::End) => return told,
+            Err(error) => {
+                assert_eq!(demuxer.poll().unwrap_err(), error, "an error stays");
+                told.error = Some(error);
+                return told;
+            }
+        }
+    }
+}
+
+/// Does what a muxer wants to a file in memory.
+pub(crate) fn apply(file: &mut Vec<u8>, writes: impl IntoIterator<Item = Write>) {
+    for write in writes {
+        match write {
+            Write::Append(parts) => parts.iter().for_each(|part| file.extend_from_slice(part)),
+            Write::Sync => {}
+            Write::Overwrite { at, bytes } => {
+                let at = usize::try_from(at).unwrap();
+                file[at..at + bytes.len()].copy_from_slice(&bytes);
+            }
+            Write::Truncate { len } => file.truncate(usize::try_from(len).unwrap()),
+        }
+    }
+}
+
+/// What a repair finds, and the bytes that it read.
+pub(crate) fn repair(
+    file: &[u8],
+    origin: remux::mp4::Origin,
+) -> (Result<Repaired, DemuxError>, u64) {
+    let mut repair = Repair::new(file.len() as u64, origin);
+    let mut read = 0;
+    loop {
+        match repair.poll() {
+            Ok(RepairStep::Read { offset, len }) => {
+                let from = usize::try_from(offset).unwrap();
+                read += len as u64;
+                repair.push(Bytes::copy_from_slice(&file[from..from + len]));
+            }
+            Ok(RepairStep::Done(repaired)) => return (Ok(repaired), read),
+            Err(error) => return (Err(error), read),
+        }
+    }
+}
