@@ -14,6 +14,7 @@ mod harness;
 mod hls_http;
 mod hls_out;
 mod lifecycle;
+mod load;
 mod names;
 mod push;
 mod rtmp_out;
