@@ -413,7 +413,11 @@ async fn playlists_are_rendered_and_packed_once_a_change_however_many_ask() {
     for round in 1..=2 {
         // All at once, as when a segment has appeared.
         let ask = |number: usize| {
-            let coding = if number.is_multiple_of(2) { "gzip" } else { "identity" };
+            let coding = if number.is_multiple_of(2) {
+                "gzip"
+            } else {
+                "identity"
+            };
             let headers = [("accept-encoding", coding)];
             let bench = &bench;
             async move { bench.ask(Method::GET, MEDIA, &headers).await }
