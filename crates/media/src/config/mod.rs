@@ -19,6 +19,7 @@ pub mod ac3;
 pub mod av1;
 mod bits;
 pub mod flac;
+mod from_sets;
 pub mod h264;
 pub mod h265;
 pub mod mp3;
