@@ -43,6 +43,8 @@ pub struct TimedMetadata {
 pub enum Scheme {
     /// An ID3v2 tag.
     Id3,
+    /// A splice information section (SCTE 35), whole; its time is when it came.
+    Scte35,
     /// An event message (ISO/IEC 23009-1 §5.10.3.3): its scheme, value and id.
     Emsg {
         /// `scheme_id_uri`.

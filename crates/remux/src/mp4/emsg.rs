@@ -92,6 +92,8 @@ impl EventMessage {
 pub fn event_message(metadata: &TimedMetadata, shift: i64) -> Bytes {
     let (uri, value, id) = match &metadata.scheme {
         Scheme::Id3 => (ID3, "", 0),
+        // SCTE 214-1 §6.7.4.
+        Scheme::Scte35 => ("urn:scte:scte35:2013:bin", "", 0),
         Scheme::Emsg { uri, value, id } => (&**uri, &**value, *id),
     };
     let mut out = Vec::with_capacity(64 + metadata.bytes.len());

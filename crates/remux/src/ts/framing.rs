@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! H.264, HEVC   00 00 00 01 AUD | 00 00 00 01 parameter sets… | 00 00 00 01 NAL unit | …
-//!               (ITU-T H.264 annex B; AUD and sets only where the unit lacks them)
+//!               (ITU-T H.264 annex B; AUD and sets only where the unit lacks them, and a
+//!               trailing zero byte, §B.1.1, behind each that is the unit's own: so a reader that
+//!               takes ours out again, as `demux` does, has the unit as it was)
 //! AAC           ADTS header, 7 bytes (ISO/IEC 13818-7 §6.2.1) | raw frame
 //! Opus          control header: 0x3ff 11, start trim 1, end trim 1, extension 1, reserved 2 |
 //!               size as 0xff… and a last byte below | packet (Opus in MPEG-TS §4.1)
@@ -240,7 +242,7 @@ impl NalFraming {
             };
             aud |= kind == self.aud_kind();
             kinds |= 1 << kind;
-            len += START_CODE.len() + nal.len();
+            len += START_CODE.len() + nal.len() + usize::from(self.is_marked(kind));
         }
         if offset != unit.payload.len() {
             return Err(Error::NalLength {
@@ -297,6 +299,16 @@ impl NalFraming {
         kinds & all == all
     }
 
+    /// Whether a NAL unit of the publisher's is of a kind that we add too.
+    fn is_marked(&self, kind: u8) -> bool {
+        use nal::{h264, h265};
+        if self.hevc {
+            (h265::VPS..=h265::AUD).contains(&kind)
+        } else {
+            (h264::SPS..=h264::AUD).contains(&kind)
+        }
+    }
+
     fn put(&self, plan: Plan, payload: &[u8], packets: &mut Packetiser<'_>) {
         if plan.aud {
             packets.put(self.aud());
@@ -320,6 +332,9 @@ impl NalFraming {
             }
             packets.put(&START_CODE);
             packets.put(nal);
+            if self.is_marked(kind) {
+                packets.put(&[0]);
+            }
         }
         put_sets(packets);
     }

@@ -1,4 +1,5 @@
-//! MPEG-TS muxer (ISO/IEC 13818-1): access units in, 188-byte packets out.
+//! MPEG-TS (ISO/IEC 13818-1): [`Demuxer`] and [`Muxer`]. The demuxer is described in `demux`, the
+//! muxer here: access units in, 188-byte packets out.
 //!
 //! ```text
 //! tables()  ─▶ PAT | PMT
@@ -16,12 +17,15 @@
 //!
 //! Deliberately absent: constant bit rate, null packets, service information.
 
+mod demux;
 mod framing;
 mod packet;
 mod pes;
 mod psi;
 #[cfg(test)]
 mod tests;
+
+pub use self::demux::{Content, Demuxer, Limits, NotTs, Program, ProgramStream};
 
 use bytes::BytesMut;
 use media::{AccessUnit, Rounding, Timescale, TrackId, TrackKind, TrackList};

@@ -205,13 +205,23 @@ mod framing {
         );
     }
 
+    /// NAL units, each with a zero byte behind it when it is of a kind that the muxer adds.
+    fn marked(nals: &[&[u8]]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for nal in nals {
+            out.extend(annex_b(&[nal]));
+            out.extend((7..=9).contains(&(nal[0] & 0x1f)).then_some(0));
+        }
+        out
+    }
+
     #[test]
-    fn what_is_in_band_is_not_repeated() {
+    fn what_is_in_band_is_not_repeated_and_marked_as_own() {
         let (sps, pps) = sets();
         let idr = nal(0x65, 30);
         let nals: &[&[u8]] = &[&[9, 0x10], &sps, &pps, &idr];
         let unit = video(0, 0, nals).random_access();
-        assert_eq!(one(vec![h264()], &unit).data, annex_b(nals));
+        assert_eq!(one(vec![h264()], &unit).data, marked(nals));
     }
 
     #[test]
@@ -219,13 +229,11 @@ mod framing {
         let (sps, pps) = sets();
         let idr = nal(0x65, 30);
         let unit = video(0, 0, &[&[9, 0x10], &idr]).random_access();
-        assert_eq!(
-            one(vec![h264()], &unit).data,
-            annex_b(&[&[9, 0x10], &sps, &pps, &idr])
-        );
+        let want = [marked(&[&[9, 0x10]]), annex_b(&[&sps, &pps, &idr])].concat();
+        assert_eq!(one(vec![h264()], &unit).data, want);
         // One set of two: all are added, before it.
         let unit = video(0, 0, &[&sps, &idr]).random_access();
-        let want = [AUD, &annex_b(&[&sps, &pps, &sps, &idr])].concat();
+        let want = [AUD, &annex_b(&[&sps, &pps]), &marked(&[&sps, &idr])].concat();
         assert_eq!(one(vec![h264()], &unit).data, want);
     }
 
