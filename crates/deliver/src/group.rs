@@ -15,6 +15,7 @@ use rtmp::StreamEnd;
 use tokio::time::Sleep;
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::encode::{Encoder, FlvEncoder, TsEncoder};
 use crate::image::Images;
 use crate::pace::{Pace, Work};
@@ -77,6 +78,7 @@ pub(crate) struct Group {
     count: usize,
     /// The worker's.
     vitals: Arc<Vitals>,
+    counters: Arc<Counters>,
     ended: bool,
     /// The worker lagged: these headers are for the viewers that are there, with the next frame.
     rejoined: Option<Arc<Headers>>,
@@ -96,6 +98,7 @@ impl Group {
         config: Rc<Cell<Config>>,
         inbox: Inbox,
         vitals: Arc<Vitals>,
+        counters: Arc<Counters>,
         work: Rc<Work>,
     ) -> Self {
         let encoder = if is_ts {
@@ -124,6 +127,7 @@ impl Group {
             free: Vec::new(),
             count: 0,
             vitals,
+            counters,
             ended: false,
             rejoined: None,
             housekeeping: Box::pin(tokio::time::sleep(HOUSEKEEPING)),
@@ -173,7 +177,12 @@ impl Group {
         };
         for new in arrived {
             let number = self.free.pop().unwrap_or(self.viewers.len());
-            match Viewer::new(new, &self.window, self.ready.waker(number)) {
+            match Viewer::new(
+                new,
+                &self.window,
+                Arc::clone(&self.counters),
+                self.ready.waker(number),
+            ) {
                 Ok(viewer) => {
                     match self.viewers.get_mut(number) {
                         Some(slot) => *slot = Some(viewer),
@@ -337,6 +346,9 @@ impl Group {
         self.free.push(number);
         self.count -= 1;
         self.vitals.viewers.fetch_sub(1, Ordering::Relaxed);
+        if let Some(reason) = why.cut() {
+            self.counters.count_cut(reason);
+        }
         let stream = self.stream.name();
         let id = viewer.handle().id;
         match why {

@@ -21,6 +21,7 @@
 //! done them), and any decision about what a stream is called.
 
 mod config;
+mod counters;
 mod encode;
 mod entry;
 mod group;
@@ -37,6 +38,7 @@ mod worker;
 mod ws;
 
 pub use config::{AUTO_BOUND, Batch, Config};
+pub use counters::Counters;
 pub use protocol::{Guard, NewViewer, Protocol, Transfer};
 pub use socket::Socket;
 pub use vitals::WorkerState;

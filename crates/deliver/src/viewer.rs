@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -11,6 +12,7 @@ use hub::{Stream, ViewerHandle};
 use rtmp::{ServerEvent, ServerSession, StreamEnd};
 use tokio::io::ReadBuf;
 
+use crate::counters::Counters;
 use crate::entry::{Entry, Envelope, Framing};
 use crate::image::Image;
 use crate::place::{Place, Then, Wants, slices};
@@ -42,6 +44,7 @@ pub(crate) struct Viewer {
     ws_input: Option<Box<WsInput>>,
     message_stream_id: u32,
     handle: ViewerHandle,
+    counters: Arc<Counters>,
     waker: Waker,
     place: Place,
     /// Sent before the first media: the FLV file header, whose flags the first join decides.
@@ -75,12 +78,30 @@ pub(crate) enum Gone {
     Dropped(Box<str>),
 }
 
+impl Gone {
+    /// What it is counted as, when it was our decision.
+    pub(crate) fn cut(&self) -> Option<&'static str> {
+        match self {
+            Self::Left | Self::Io(_) => None,
+            Self::Rtmp(_) => Some("violation"),
+            Self::Stalled => Some("stalled"),
+            Self::Flood(_) => Some("flood"),
+            Self::Dropped(_) => Some("dropped"),
+        }
+    }
+}
+
 impl Viewer {
     /// Takes a viewer over; it is listed from now on.
     ///
     /// # Errors
     /// When the socket cannot be registered with this worker.
-    pub(crate) fn new(new: NewViewer, window: &Window, waker: Waker) -> io::Result<Self> {
+    pub(crate) fn new(
+        new: NewViewer,
+        window: &Window,
+        counters: Arc<Counters>,
+        waker: Waker,
+    ) -> io::Result<Self> {
         let socket = new.socket.adopt()?;
         socket.prepare();
         let handle = new.stream.viewers().add(new.info);
@@ -116,6 +137,7 @@ impl Viewer {
             session,
             message_stream_id,
             handle,
+            counters,
             waker,
             place,
             wants_file_header: matches!(framing, Framing::Flv(_)),
@@ -468,6 +490,7 @@ impl Viewer {
         self.wait_until = None;
         if let Some(was) = self.cut_off_at.take() {
             self.handle.skips.fetch_add(1, Ordering::Relaxed);
+            self.counters.count_skip(self.handle.info.protocol);
             let missed = number.saturating_sub(was);
             self.handle
                 .frames_missed

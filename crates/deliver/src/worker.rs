@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
+use crate::counters::Counters;
 use crate::group::{Group, Inbox};
 use crate::pace::Work;
 use crate::protocol::NewViewer;
@@ -28,6 +29,7 @@ const WAITING: usize = 8_192;
 pub struct Deliver {
     workers: Arc<[Worker]>,
     config: Arc<watch::Sender<Config>>,
+    counters: Arc<Counters>,
     stop: CancellationToken,
     running: TaskTracker,
 }
@@ -53,6 +55,7 @@ impl Deliver {
             count => count,
         };
         let config = Arc::new(watch::Sender::new(*config));
+        let counters = Arc::new(Counters::default());
         let stop = CancellationToken::new();
         let running = TaskTracker::new();
         let mut workers = Vec::with_capacity(count);
@@ -63,12 +66,14 @@ impl Deliver {
                 .enable_all()
                 .build()?;
             let (settings, stop) = (config.subscribe(), stop.clone());
-            let (told, token) = (Arc::clone(&vitals), running.token());
+            let (told, counted) = (Arc::clone(&vitals), Arc::clone(&counters));
+            let token = running.token();
             thread::Builder::new()
                 .name(format!("sidestream-deliver-{index}"))
                 .spawn(move || {
                     let _token = token;
-                    LocalSet::new().block_on(&runtime, run(receiver, settings, told, stop));
+                    LocalSet::new()
+                        .block_on(&runtime, run(receiver, settings, told, counted, stop));
                 })?;
             workers.push(Worker {
                 inbox: sender,
@@ -79,6 +84,7 @@ impl Deliver {
         Ok(Self {
             workers: workers.into(),
             config,
+            counters,
             stop,
             running,
         })
@@ -116,6 +122,12 @@ impl Deliver {
             .sum()
     }
 
+    /// What went wrong with viewers so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// The state of each worker, in the order of their thread names.
     #[must_use]
     pub fn workers(&self) -> Vec<WorkerState> {
@@ -144,6 +156,7 @@ async fn run(
     mut inbox: mpsc::Receiver<Box<NewViewer>>,
     mut settings: watch::Receiver<Config>,
     vitals: Arc<Vitals>,
+    counters: Arc<Counters>,
     stop: CancellationToken,
 ) {
     // By the stream itself, not its name: a name may be published anew while its old stream drains.
@@ -177,6 +190,7 @@ async fn run(
                 Rc::clone(&config),
                 inbox.clone(),
                 Arc::clone(&vitals),
+                Arc::clone(&counters),
                 Rc::clone(&work),
             );
             if inbox.give(viewer).is_ok() {

@@ -104,6 +104,8 @@ async fn viewer_that_does_not_read_is_moved_on_and_the_others_get_everything() {
         // Bounded: 3 s, or 600 KB, are 30 pictures; behind the kernel's buffers come not many more.
         assert!(pictures < 120, "{pictures}");
         assert_eq!(stream.viewers().skips(), places as u64);
+        let counted = deliver.counters().skips();
+        assert_eq!(counted, [(viewer.info.protocol, places as u64)]);
     }
 }
 
@@ -124,6 +126,7 @@ async fn viewer_that_takes_nothing_is_closed_in_time() {
     until("the dead to be closed", || stream.viewers().count() == 1).await;
     feed.audio(20);
     assert_eq!(words(&alive.take(1).await), "a20");
+    assert_eq!(deliver.counters().cut(), [("stalled", 4)]);
     drop((dead, rtmp));
 }
 

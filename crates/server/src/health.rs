@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -20,10 +21,24 @@ pub trait Health: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The threads that serve viewers, in order; empty when there are none.
+    fn workers(&self) -> Vec<Worker> {
+        Vec::new()
+    }
+
     /// What is not there yet, or no longer: a listener, the store, disk space; empty when ready.
     fn missing(&self) -> Vec<String> {
         Vec::new()
     }
+}
+
+/// A thread that serves viewers.
+#[derive(Clone, Copy, Debug)]
+pub struct Worker {
+    /// Viewers that it has.
+    pub viewers: usize,
+    /// How long one pass over all of them takes at present.
+    pub pass: Duration,
 }
 
 #[derive(Serialize)]

@@ -47,7 +47,7 @@ mod watch;
 pub use crate::api::{FixedKeys, Keys, OpenMode, PushTarget, PushTargets};
 pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};
-pub use crate::health::Health;
+pub use crate::health::{Health, Worker};
 pub use crate::hls::{WallClock, system_clock};
 pub use crate::listener::{ALPN, Server, Tls};
 pub use crate::media::{HttpVersion, MediaKind, MediaRequest, MediaSink, MediaSocket, Method};

@@ -19,6 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::api;
 use crate::counters::Counters;
 use crate::error::{Problem, Reason};
+use crate::health::{Health, Worker};
 use crate::hls::Hls;
 use crate::state::Shared;
 
@@ -43,6 +44,7 @@ impl Metrics {
         hub: &Hub,
         counters: &Arc<Counters>,
         hls: &Hls,
+        health: &Arc<dyn Health>,
         per_stream: usize,
         version: &'static str,
     ) -> Self {
@@ -54,6 +56,7 @@ impl Metrics {
                 hub: hub.clone(),
                 counters: Arc::clone(counters),
                 hls: hls.clone(),
+                health: Arc::clone(health),
                 per_stream,
             }));
             registry
@@ -102,6 +105,7 @@ struct Figures {
     hub: Hub,
     counters: Arc<Counters>,
     hls: Hls,
+    health: Arc<dyn Health>,
     per_stream: usize,
 }
 
@@ -166,6 +170,7 @@ impl Collector for Figures {
         let streams = self.hub.list();
         totals(&mut writer, &streams)?;
         self.shells(&mut writer)?;
+        self.workers(&mut writer)?;
         self.per_stream(&mut writer, &streams)
     }
 }
@@ -305,6 +310,28 @@ impl Figures {
             writer.counter(name, help, unit, &by(label, values))?;
         }
         Ok(())
+    }
+
+    /// A worker whose passes grow long is one that is nearly full.
+    fn workers(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
+        let workers = self.health.workers();
+        let gauge = |value: &dyn Fn(&Worker) -> f64| -> Series<f64> {
+            let label = |index: usize| vec![("worker", index.to_string())];
+            let numbered = workers.iter().enumerate();
+            numbered.map(|(i, w)| (label(i), value(w))).collect()
+        };
+        writer.gauge(
+            "worker_viewers",
+            "Viewers of each thread that serves viewers",
+            None,
+            &gauge(&|worker| float(worker.viewers as u64)),
+        )?;
+        writer.gauge(
+            "worker_pass",
+            "Time that one pass over all viewers of a thread takes, a moving average",
+            Some(&Unit::Seconds),
+            &gauge(&|worker| worker.pass.as_secs_f64()),
+        )
     }
 
     fn per_stream(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {

@@ -116,6 +116,7 @@ impl Shared {
             &parts.hub,
             &parts.counters,
             &hls,
+            &parts.health,
             config.metrics.per_stream,
             config.version,
         );

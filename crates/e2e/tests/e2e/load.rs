@@ -62,6 +62,9 @@ fn one_stream_is_served_by_several_workers() {
     assert_whole(&bench(&server, "cam", &rtmp, &["--viewers", "100"]), 100);
     let flv = server.http_url("/live/STREAM.flv").replace("http:", "ws:");
     assert_whole(&bench(&server, "ws", &flv, &["--viewers", "50"]), 50);
+    let metrics = server.get("/metrics").text();
+    let workers = metrics.matches("sidestream_worker_viewers{worker=").count();
+    assert_eq!(workers, 3, "{metrics}");
 }
 
 #[test]

@@ -123,10 +123,11 @@ impl Builder {
         parts.health = Arc::new(Health {
             deliver: deliver.clone(),
         });
-        let counters = Counters {
-            ingest: Arc::clone(ingest.counters()),
-            server: Arc::clone(&parts.counters),
-        };
+        let counters = Counters::new(
+            Arc::clone(ingest.counters()),
+            deliver.clone(),
+            Arc::clone(&parts.counters),
+        );
         tasks.spawn(tick(hub.clone(), counters, stop.clone()));
         let server = Server::new(server_config(&config, &listeners), parts);
         tasks.spawn(lifecycle::log(hub.events()));

@@ -13,6 +13,16 @@ pub(super) struct Health {
 }
 
 impl server::Health for Health {
+    fn workers(&self) -> Vec<server::Worker> {
+        let workers = self.deliver.workers().into_iter();
+        workers
+            .map(|worker| server::Worker {
+                viewers: worker.viewers,
+                pass: worker.pass,
+            })
+            .collect()
+    }
+
     fn dead(&self) -> Vec<String> {
         let workers = self.deliver.workers();
         workers

@@ -2,6 +2,7 @@
 
 mod admission;
 mod build;
+mod counters;
 mod error;
 mod health;
 mod lifecycle;
@@ -24,6 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 
 pub use build::Builder;
+use counters::Counters;
 pub use error::Error;
 pub use publisher::{Publisher, Track};
 pub use push::PushHandle;
@@ -337,29 +339,8 @@ impl std::fmt::Debug for Events {
     }
 }
 
-/// What the shells count, for one page of metrics.
-struct Counters {
-    ingest: Arc<ingest::Counters>,
-    server: Arc<server::Counters>,
-}
-
-impl Counters {
-    /// Shows what the ingest counted beside what the server counts itself.
-    fn bring_over(&self) {
-        use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-        let copy = |from: &AtomicU64, to: Arc<AtomicU64>| to.store(from.load(Relaxed), Relaxed);
-        let (from, to) = (&self.ingest, &self.server);
-        copy(&from.connections, to.connections("rtmp"));
-        copy(&from.refused_connections, to.rejected("rtmp-connections"));
-        copy(&from.violations, to.rejected("rtmp-violation"));
-        copy(&from.refused_publishes, to.rejected("publish"));
-        copy(&from.refused_plays, to.rejected("play"));
-        copy(&from.bad_messages, to.rejected("media-message"));
-    }
-}
-
 /// Looks after the streams until told to stop.
-async fn tick(hub: Hub, counters: Counters, stop: CancellationToken) {
+async fn tick(hub: Hub, mut counters: Counters, stop: CancellationToken) {
     let mut every = tokio::time::interval(TICK);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
