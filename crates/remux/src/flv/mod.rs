@@ -14,8 +14,11 @@
 //! Payload is never copied: access units hold slices of the body they came in. What is kept for
 //! long, a sequence header, is copied so that it does not hold a read buffer.
 //!
-//! Deliberately absent: clocks and wrapping (the caller places [`media::AccessUnit::dts`]), and
-//! any check of NAL lengths (the muxers that rewrite NAL units do that).
+//! Files are read over damage by [`FileDemuxer`], and written with an index by [`FileMuxer`].
+//!
+//! Deliberately absent in [`Parser`]: clocks and wrapping (the caller places
+//! [`media::AccessUnit::dts`]), and any check of NAL lengths (the muxers that rewrite NAL units do
+//! that).
 //!
 //! Spec: Adobe FLV 10.1 annex E; Veovera Enhanced RTMP v2 §"Enhanced Audio", §"Enhanced Video".
 #![cfg_attr(
@@ -27,6 +30,8 @@ mod builder;
 mod demuxer;
 mod error;
 mod event;
+mod file_demuxer;
+mod file_muxer;
 mod limits;
 mod metadata;
 mod muxer;
@@ -39,6 +44,8 @@ pub use builder::{BodyHeader, header_body, unit_body};
 pub use demuxer::{Demuxer, Tag, TagKind};
 pub use error::{Error, ErrorKind};
 pub use event::{ChannelConfig, Event, Events, VideoMetadata};
+pub use file_demuxer::FileDemuxer;
+pub use file_muxer::FileMuxer;
 pub use limits::Limits;
 pub use metadata::{data_message, metadata};
 pub use muxer::{Muxer, file_header, tag_header};

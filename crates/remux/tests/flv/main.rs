@@ -6,6 +6,7 @@
 
 mod bad_input;
 mod configs;
+mod file_demuxer;
 mod files;
 mod oracle_ffprobe;
 mod oracle_scuffle;
