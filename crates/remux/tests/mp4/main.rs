@@ -7,6 +7,8 @@
 
 mod bad_input;
 mod drive;
+mod ffprobe;
+mod read;
 mod record;
 mod round_trip;
 #[path = "../muxers/source.rs"]
