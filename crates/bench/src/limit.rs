@@ -16,6 +16,7 @@ use remux::flv::TagKind;
 use rtmp::chunk::{MAX_CHUNK_SIZE, MessageHeader, Writer};
 use rtmp::message::control::set_chunk_size;
 use tokio::net::TcpListener;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use crate::Error;
