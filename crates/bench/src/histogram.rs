@@ -16,6 +16,8 @@ pub struct Quantiles {
     pub count: u64,
     /// Arithmetic mean.
     pub mean: f64,
+    /// The shortest.
+    pub min: f64,
     /// Half were not above.
     pub p50: f64,
     /// 90 % were not above.
@@ -52,6 +54,7 @@ impl Histogram {
         Quantiles {
             count: self.0.len(),
             mean: self.0.mean() / 1e6,
+            min: self.0.min() as f64 / 1e6,
             p50: at(0.5),
             p90: at(0.9),
             p99: at(0.99),
@@ -81,6 +84,7 @@ mod tests {
         let q = all.quantiles();
         assert_eq!(q.count, 200);
         for (got, want) in [
+            (q.min, 0.001),
             (q.p50, 0.1),
             (q.p90, 0.18),
             (q.p99, 0.198),

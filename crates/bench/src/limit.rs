@@ -88,6 +88,8 @@ impl LimitServer {
         loop {
             for message in &self.source.messages {
                 let time = Duration::from_millis(offset_ms + u64::from(message.time_ms));
+                // Also when messages are late the runtime has to look for newcomers.
+                yield_now().await;
                 self.accept_until(begun + time, &hello, &mut viewers)
                     .await?;
                 let stamp = Stamp {

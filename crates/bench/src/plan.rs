@@ -1,5 +1,6 @@
 //! What is asked for.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Plan {
     pub grace: Duration,
     /// What a connection has for its first media.
     pub connect_timeout: Duration,
+    /// PEM file of certificates that are trusted besides the usual authorities'.
+    pub ca: Option<PathBuf>,
 }
 
 /// The publishers.
@@ -68,11 +71,28 @@ pub enum Mode {
         /// How many stop reading.
         stalled: u32,
     },
-    /// They join, take a key frame, leave and join again.
+    /// They join, take what they came for, leave and join again.
     Churn {
         /// Joins per second of all together; `None` as fast as they can.
         rate: Option<f64>,
+        /// When they leave.
+        leave: Leave,
     },
+    /// They come before the publishers and wait. The window is of the time in which they wait; the
+    /// publishers start after it.
+    Wait,
+}
+
+/// When a churning viewer leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Leave {
+    /// With its first key frame.
+    #[default]
+    Key,
+    /// With its first audio or video of any kind: for servers that keep no group of pictures, where
+    /// the wait for a key frame is the publisher's, not the server's.
+    Media,
 }
 
 impl Plan {
@@ -113,6 +133,12 @@ impl Plan {
             Mode::Churn { .. } if matches!(view.url.protocol(), Protocol::Hls | Protocol::Raw) => {
                 wrong("--mode churn: for RTMP, HTTP-FLV and WebSocket-FLV only")
             }
+            Mode::Wait if view.url.protocol() != Protocol::Rtmp => {
+                wrong("--mode wait: for RTMP only; others have no way to ask for what is not there")
+            }
+            Mode::Wait if self.touch.is_some() => {
+                wrong("--touch: there is nothing to ask for before the publishers of --mode wait")
+            }
             _ => Ok(()),
         }
     }
@@ -134,11 +160,81 @@ impl Plan {
         }
     }
 
+    /// Viewers of a stream that are expected to receive all its frames.
+    pub(crate) fn readers_of(&self, stream: u32) -> u64 {
+        let readers = match self.view.as_ref().map(|view| view.mode) {
+            Some(Mode::Stay { stalled }) => self.viewers() - stalled,
+            _ => 0,
+        };
+        u64::from(readers.saturating_sub(stream).div_ceil(self.streams.max(1)))
+    }
+
+    pub(crate) fn is_churn(&self) -> bool {
+        let mode = self.view.as_ref().map(|view| view.mode);
+        matches!(mode, Some(Mode::Churn { .. }))
+    }
+
+    /// Viewers come first, publishers after the window.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.view.as_ref().map(|view| view.mode) == Some(Mode::Wait)
+    }
+
     pub(crate) fn publishers(&self) -> u32 {
         self.publish.as_ref().map_or(0, |_| self.streams)
     }
 
     pub(crate) fn audio_step_ms(&self) -> Option<f64> {
         self.publish.as_ref()?.source.audio_step_ms
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    /// Viewers of RTMP streams that another process publishes.
+    pub(crate) fn plan(streams: u32, viewers: u32, mode: Mode) -> Plan {
+        Plan {
+            publish: None,
+            streams,
+            view: Some(View {
+                url: "rtmp://localhost/live/s{}".parse().unwrap(),
+                viewers,
+                ramp: 1.0,
+                mode,
+            }),
+            touch: None,
+            server_pids: Vec::new(),
+            threads: 1,
+            settle: Duration::ZERO,
+            warmup: Duration::ZERO,
+            window: Duration::ZERO,
+            grace: Duration::ZERO,
+            connect_timeout: Duration::ZERO,
+            ca: None,
+        }
+    }
+
+    #[test]
+    fn readers_of_a_stream_are_its_viewers_that_read() {
+        let plan = plan(3, 11, Mode::Stay { stalled: 2 });
+        let mut readers = [0; 3];
+        for viewer in 0..9 {
+            readers[plan.stream_of(viewer) as usize] += 1;
+        }
+        assert_eq!([0, 1, 2].map(|stream| plan.readers_of(stream)), readers);
+        let two = self::plan(3, 2, Mode::Stay { stalled: 0 });
+        assert_eq!([0, 1, 2].map(|stream| two.readers_of(stream)), [1, 1, 0]);
+    }
+
+    #[test]
+    fn viewers_that_come_and_go_or_wait_are_expected_to_receive_nothing() {
+        let churn = Mode::Churn {
+            rate: None,
+            leave: Leave::Key,
+        };
+        assert_eq!(plan(1, 5, churn).readers_of(0), 0);
+        assert_eq!(plan(1, 5, Mode::Wait).readers_of(0), 0);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Server {
 pub(crate) struct Cpu {
     /// By process: all (to the nanosecond), and user time (in ticks of 10 ms).
     server: BTreeMap<u32, (f64, f64)>,
+    /// By thread of the server's processes.
+    server_threads: BTreeMap<i32, f64>,
     own: f64,
     /// By thread of the generator.
     threads: Vec<f64>,
@@ -37,6 +39,8 @@ pub struct CpuUsed {
     pub server: f64,
     /// Of it in user space, to 10 ms.
     pub server_user: f64,
+    /// The server's busiest thread: what bounds it when there are cores enough.
+    pub server_busiest_thread: f64,
     /// The generator's process.
     pub own: f64,
     /// The generator's busiest thread.
@@ -109,15 +113,26 @@ impl Server {
 
     /// A reading; `tids` are the generator's threads.
     pub(crate) fn cpu(&self, tids: &[i32]) -> Cpu {
-        let server = self.pids().into_iter();
+        let pids = self.pids();
         Cpu {
-            server: server
+            server_threads: pids.iter().flat_map(|pid| threads(*pid)).collect(),
+            server: pids
+                .into_iter()
                 .filter_map(|pid| Some((pid, (cpu_of(pid)?, user_of(pid)?))))
                 .collect(),
             own: cpu_of(std::process::id()).unwrap_or(0.0),
-            threads: tids.iter().map(|tid| cpu_of_thread(*tid)).collect(),
+            threads: tids
+                .iter()
+                .map(|tid| cpu_of_thread(std::process::id(), *tid))
+                .collect(),
             machine: machine(),
         }
+    }
+
+    /// Open file descriptors of all processes together.
+    pub(crate) fn open_files(&self) -> u64 {
+        let count = |pid| fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+        self.pids().into_iter().map(count).sum::<usize>() as u64
     }
 
     pub(crate) fn memory(&self) -> Memory {
@@ -144,6 +159,10 @@ impl Cpu {
             used.server += all - all_before;
             used.server_user += user - user_before;
         }
+        for (tid, now) in &self.server_threads {
+            let before = earlier.server_threads.get(tid).copied().unwrap_or(0.0);
+            used.server_busiest_thread = used.server_busiest_thread.max(now - before);
+        }
         for (now, before) in self.threads.iter().zip(&earlier.threads) {
             used.busiest_thread = used.busiest_thread.max(now - before);
         }
@@ -162,8 +181,18 @@ fn cpu_of(pid: u32) -> Option<f64> {
     Some(nanoseconds(clock_gettime(clock).ok()?) as f64 / 1e9)
 }
 
-fn cpu_of_thread(tid: i32) -> f64 {
-    let text = fs::read_to_string(format!("/proc/self/task/{tid}/schedstat")).unwrap_or_default();
+/// The threads of a process with their CPU time.
+fn threads(pid: u32) -> Vec<(i32, f64)> {
+    let entries = fs::read_dir(format!("/proc/{pid}/task")).into_iter();
+    let tids = entries
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    tids.map(|tid| (tid, cpu_of_thread(pid, tid))).collect()
+}
+
+fn cpu_of_thread(pid: u32, tid: i32) -> f64 {
+    let text = fs::read_to_string(format!("/proc/{pid}/task/{tid}/schedstat")).unwrap_or_default();
     let first = text.split(' ').next().and_then(|ns| ns.parse::<f64>().ok());
     first.unwrap_or(0.0) / 1e9
 }
@@ -228,6 +257,7 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         let used = server.cpu(&[]).since(&before);
+        assert!(used.server_busiest_thread >= 0.01, "{used:?}");
         assert!(
             used.server >= 0.02 && used.server >= used.own * 0.9,
             "{used:?}"

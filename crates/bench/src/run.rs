@@ -17,6 +17,7 @@ use crate::process::{Memory, Server};
 use crate::report::{Outcome, Report};
 use crate::shared::{Count, Phase, Shared};
 use crate::tally::Tally;
+use crate::tls;
 use crate::transport::Dialer;
 use crate::watch::Window;
 use crate::worker::Worker;
@@ -28,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Ahead of the window, so that every thread has seen it when it begins.
 const WINDOW_AHEAD: Duration = Duration::from_millis(2);
 
+/// What joins that are under way, and their connections' ends, are given at least.
+const LEAVING: Duration = Duration::from_secs(1);
 /// What a run that is cut short leaves to the frames that are on their way.
 const CUT_GRACE: Duration = Duration::from_secs(1);
 
@@ -95,7 +98,8 @@ async fn prepare(plan: &Plan) -> Result<Dialer, Error> {
     let connections = u64::from(plan.publishers()) + u64::from(plan.viewers());
     check_open_files(connections, plan.threads.into(), raise_open_files())?;
     let per_source = ports_per_source();
-    let mut dialer = Dialer::new(per_source, plan.connect_timeout)?;
+    let tls = tls::connector(plan.ca.as_deref())?;
+    let mut dialer = Dialer::new(tls, per_source, plan.connect_timeout);
     let urls = plan.publish.iter().map(|publish| &publish.url);
     let urls = urls
         .chain(plan.view.iter().map(|view| &view.url))
@@ -130,18 +134,8 @@ impl Run {
         let shared = Arc::clone(&self.shared);
         let plan = &shared.plan;
         self.outcome.memory_idle = self.idle;
-        if plan.publish.is_some() {
-            let count = plan.publishers();
-            self.wait(
-                "publishers",
-                count,
-                plan.publish.as_ref().map_or(1.0, |p| p.ramp),
-                &shared.publishers,
-                &mut |ready| {
-                    show(Stage::Publishers(ready, count));
-                },
-            )
-            .await?;
+        if !plan.is_waiting() {
+            self.publishers(show).await?;
             sleep(plan.settle).await;
         }
         if plan.touch.is_some() {
@@ -156,30 +150,91 @@ impl Run {
             .await?;
         }
         self.outcome.memory_before_viewers = self.server.memory();
+        self.outcome.open_files_before_viewers = self.server.open_files();
         self.phase.send_replace(Phase::Viewing);
         if let Some(view) = &plan.view {
             // A churning viewer is never all there: one join of anyone is enough to begin with.
-            let wanted = match view.mode {
-                Mode::Churn { .. } => 1,
-                Mode::Stay { .. } => view.viewers,
+            let (wanted, count) = match view.mode {
+                Mode::Churn { .. } => (1, &shared.viewers),
+                Mode::Stay { .. } => (view.viewers, &shared.viewers),
+                Mode::Wait => (view.viewers, &shared.waiting),
             };
-            self.wait(
-                "viewers",
-                wanted,
-                view.ramp,
-                &shared.viewers,
-                &mut |ready| {
-                    show(Stage::Viewers(ready.min(view.viewers), view.viewers));
-                },
-            )
+            self.wait("viewers", wanted, view.ramp, count, &mut |ready| {
+                show(Stage::Viewers(ready.min(view.viewers), view.viewers));
+            })
             .await?;
         }
         show(Stage::WarmUp);
         sleep(plan.warmup).await;
+        self.outcome.memory_start = self.server.memory();
         self.window(show).await?;
+        if plan.is_waiting() {
+            self.serve(show).await?;
+        }
         show(Stage::Grace);
-        sleep(plan.grace).await;
+        self.grace().await;
+        if plan.is_churn() {
+            self.phase.send_replace(Phase::Leaving);
+            sleep(plan.settle.max(LEAVING)).await;
+            self.outcome.after = Some((self.server.memory(), self.server.open_files()));
+        }
         self.server.check("it ended during the run")
+    }
+
+    /// Waits for the publishers, if there are any.
+    async fn publishers(&mut self, show: &mut impl FnMut(Stage)) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let Some(publish) = &shared.plan.publish else {
+            return Ok(());
+        };
+        let count = shared.plan.publishers();
+        self.wait(
+            "publishers",
+            count,
+            publish.ramp,
+            &shared.publishers,
+            &mut |ready| {
+                show(Stage::Publishers(ready, count));
+            },
+        )
+        .await
+    }
+
+    /// Starts the publishers for whom the viewers have waited, until everyone has a picture.
+    async fn serve(&mut self, show: &mut impl FnMut(Stage)) -> Result<(), Error> {
+        let shared = Arc::clone(&self.shared);
+        let waiting = &shared.waiting;
+        self.outcome.held = waiting.ready() - waiting.failed().min(waiting.ready());
+        if shared.plan.publish.is_none() {
+            return Ok(());
+        }
+        self.phase.send_replace(Phase::Serving);
+        let (begun, viewers) = (Instant::now(), shared.plan.viewers());
+        self.publishers(show).await?;
+        self.wait(
+            "viewers",
+            viewers,
+            f64::MAX,
+            &shared.viewers,
+            &mut |ready| {
+                show(Stage::Viewers(ready, viewers));
+            },
+        )
+        .await?;
+        self.outcome.served_after = Some(begun.elapsed());
+        Ok(())
+    }
+
+    /// Lets frames of the window come that are on their way: until all have, or the grace is over. Of
+    /// streams that another process publishes nobody here knows when that is.
+    async fn grace(&mut self) {
+        self.phase.send_replace(Phase::Grace);
+        let plan = &self.shared.plan;
+        let deadline = Instant::now() + plan.grace;
+        let is_known = plan.publish.is_some();
+        while Instant::now() < deadline && !(is_known && self.shared.has_all()) {
+            sleep_until(deadline.min(Instant::now() + LOOK_EVERY)).await;
+        }
     }
 
     async fn window(&mut self, show: &mut impl FnMut(Stage)) -> Result<(), Error> {

@@ -18,6 +18,12 @@ pub(crate) enum Phase {
     Touching,
     /// Viewers start, and stay.
     Viewing,
+    /// Publishers start whose viewers wait for them.
+    Serving,
+    /// The window is over: what was sent in it may still come.
+    Grace,
+    /// Viewers that come and go stop coming.
+    Leaving,
     /// It is over: say goodbye.
     Over,
 }
@@ -31,7 +37,37 @@ pub(crate) struct Shared {
     window_end_ns: AtomicU64,
     pub(crate) publishers: Count,
     pub(crate) touches: Count,
+    /// Viewers that had media, and those that failed.
     pub(crate) viewers: Count,
+    /// Viewers that asked for a stream which is not there yet, and those that were refused or lost.
+    pub(crate) waiting: Count,
+    /// A place for each thread.
+    pub(crate) arrivals: Vec<Arrivals>,
+}
+
+/// What a thread knows about the frames of the window, told while the grace lasts.
+#[derive(Debug)]
+pub(crate) struct Arrivals {
+    expected: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Arrivals {
+    /// `expected`: frames that its publishers sent, times their viewers; `received`: by its own viewers.
+    pub(crate) fn tell(&self, expected: u64, received: u64) {
+        self.expected.store(expected, Ordering::Relaxed);
+        self.received.store(received, Ordering::Relaxed);
+    }
+}
+
+impl Default for Arrivals {
+    /// Nothing is complete before the thread has told.
+    fn default() -> Self {
+        Self {
+            expected: AtomicU64::new(1),
+            received: AtomicU64::new(0),
+        }
+    }
 }
 
 /// How many came through, and how many did not.
@@ -61,6 +97,7 @@ impl Count {
 
 impl Shared {
     pub(crate) fn new(plan: Plan, dialer: Dialer, phase: watch::Receiver<Phase>) -> Arc<Self> {
+        let threads = plan.threads.max(1) as usize;
         Arc::new(Self {
             plan,
             dialer,
@@ -70,6 +107,10 @@ impl Shared {
             publishers: Count::default(),
             touches: Count::default(),
             viewers: Count::default(),
+            waiting: Count::default(),
+            arrivals: std::iter::repeat_with(Arrivals::default)
+                .take(threads)
+                .collect(),
         })
     }
 
@@ -90,6 +131,20 @@ impl Shared {
 
     pub(crate) fn is_over(&self) -> bool {
         *self.phase.borrow() == Phase::Over
+    }
+
+    /// Whether viewers that come and go come no more.
+    pub(crate) fn is_leaving(&self) -> bool {
+        *self.phase.borrow() >= Phase::Leaving
+    }
+
+    /// Whether every frame of the window has come to everyone who is expected to receive it.
+    pub(crate) fn has_all(&self) -> bool {
+        let sum = |count: fn(&Arrivals) -> &AtomicU64| -> u64 {
+            let counts = self.arrivals.iter().map(count);
+            counts.map(|count| count.load(Ordering::Relaxed)).sum()
+        };
+        sum(|thread| &thread.expected) == sum(|thread| &thread.received)
     }
 
     /// Waits for a phase, or a later one. Cancel safe.

@@ -124,6 +124,11 @@ impl Tally {
         }
     }
 
+    /// Frames of the window that its viewers received.
+    pub(crate) fn received(&self) -> u64 {
+        self.viewers.iter().map(|viewer| viewer.received).sum()
+    }
+
     /// Frames that should have been received, and those that were, both of the window.
     ///
     /// A stream that another process publishes is known by what its viewers saw of it.

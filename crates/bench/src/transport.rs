@@ -7,7 +7,6 @@ use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -103,20 +102,13 @@ pub(crate) struct Dialer {
 }
 
 impl Dialer {
-    pub(crate) fn new(per_source: u32, timeout: Duration) -> Result<Self, Error> {
-        let roots: rustls::RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::Settings(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Self {
+    pub(crate) fn new(tls: TlsConnector, per_source: u32, timeout: Duration) -> Self {
+        Self {
             hosts: HashMap::new(),
-            tls: TlsConnector::from(Arc::new(config)),
+            tls,
             per_source,
             timeout,
-        })
+        }
     }
 
     /// Looks a name up, once.

@@ -4,13 +4,13 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder};
 use std::time::Duration;
 
 use nix::unistd::gettid;
 use tokio::sync::oneshot;
-use tokio::task::{LocalSet, spawn_local};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::task::{JoinHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::Error;
 use crate::clock::now_ns;
@@ -22,12 +22,14 @@ use crate::{publisher, viewer};
 
 /// What all goodbyes of a thread together may take.
 const GOODBYES: Duration = Duration::from_secs(3);
+/// How often frames that arrived are counted while the grace lasts.
+const TELL_EVERY: Duration = Duration::from_millis(20);
 
 /// A running thread.
 pub(crate) struct Worker {
     /// Its kernel thread id.
     pub(crate) tid: i32,
-    handle: JoinHandle<Tally>,
+    handle: thread::JoinHandle<Tally>,
 }
 
 impl Worker {
@@ -62,22 +64,14 @@ impl Worker {
 
 async fn work(shared: &Arc<Shared>, tally: &Rc<RefCell<Tally>>, index: u32) {
     let plan = &shared.plan;
+    spawn_local(tell_arrivals(
+        Arc::clone(shared),
+        Rc::clone(tally),
+        index as usize,
+    ));
     let mut publishers = Vec::new();
-    if let Some(publish) = &plan.publish {
-        let ramp = Ramp::new(publish.ramp);
-        for stream in share(plan, index, plan.streams) {
-            ramp.turn(stream).await;
-            if shared.is_over() {
-                break;
-            }
-            let (shared, tally, publish) = (Arc::clone(shared), Rc::clone(tally), publish.clone());
-            publishers.push(spawn_local(async move {
-                if let Err(error) = publisher::publish(&shared, &tally, &publish, stream).await {
-                    shared.publishers.one_failed();
-                    tally.borrow_mut().fail("publisher", &error);
-                }
-            }));
-        }
+    if !plan.is_waiting() {
+        publishers = start_publishers(shared, tally, index).await;
     }
     if plan.touch.is_some() {
         shared.reached(Phase::Touching).await;
@@ -106,6 +100,10 @@ async fn work(shared: &Arc<Shared>, tally: &Rc<RefCell<Tally>>, index: u32) {
             spawn_local(async move { viewer::view(&shared, &tally, &view, number).await });
         }
     }
+    if plan.is_waiting() {
+        shared.reached(Phase::Serving).await;
+        publishers = start_publishers(shared, tally, index).await;
+    }
     shared.reached(Phase::Over).await;
     let goodbyes = async {
         for publisher in publishers {
@@ -114,6 +112,51 @@ async fn work(shared: &Arc<Shared>, tally: &Rc<RefCell<Tally>>, index: u32) {
     };
     // What does not end by itself is cut off.
     let _ = timeout(GOODBYES, goodbyes).await;
+}
+
+async fn start_publishers(
+    shared: &Arc<Shared>,
+    tally: &Rc<RefCell<Tally>>,
+    index: u32,
+) -> Vec<JoinHandle<()>> {
+    let mut started = Vec::new();
+    let plan = &shared.plan;
+    let Some(publish) = &plan.publish else {
+        return started;
+    };
+    let ramp = Ramp::new(publish.ramp);
+    for stream in share(plan, index, plan.streams) {
+        ramp.turn(stream).await;
+        if shared.is_over() {
+            break;
+        }
+        let (shared, tally, publish) = (Arc::clone(shared), Rc::clone(tally), publish.clone());
+        started.push(spawn_local(async move {
+            if let Err(error) = publisher::publish(&shared, &tally, &publish, stream).await {
+                shared.publishers.one_failed();
+                tally.borrow_mut().fail("publisher", &error);
+            }
+        }));
+    }
+    started
+}
+
+/// Tells again and again, once the window is over, how many of its frames this thread knows of.
+async fn tell_arrivals(shared: Arc<Shared>, tally: Rc<RefCell<Tally>>, index: usize) {
+    shared.reached(Phase::Grace).await;
+    loop {
+        let (expected, received) = {
+            let tally = tally.borrow();
+            let sent = tally.streams.iter();
+            let expected =
+                sent.map(|(stream, sent)| sent.video_sent * shared.plan.readers_of(*stream));
+            (expected.sum(), tally.received())
+        };
+        if let Some(place) = shared.arrivals.get(index) {
+            place.tell(expected, received);
+        }
+        sleep(TELL_EVERY).await;
+    }
 }
 
 /// The numbers of thread `index`.
@@ -160,7 +203,7 @@ async fn touch(shared: &Shared, stream: u32) -> Result<(), Error> {
             Ok(()) => return Ok(()),
             // The server may still be finding out what the stream holds.
             Err(error) if now_ns().saturating_sub(began) > limit_ns => return Err(error),
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => sleep(Duration::from_millis(100)).await,
         }
     }
 }

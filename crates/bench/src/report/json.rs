@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Report;
 use crate::histogram::Quantiles;
-use crate::plan::Mode;
+use crate::plan::{Leave, Mode};
 use crate::process::Memory;
 
 impl Report {
@@ -53,6 +53,7 @@ impl Report {
             "join_s": quantiles(self.join),
             "first_media_s": quantiles(self.first_media),
             "churn": self.churn_json(),
+            "waiting": self.waiting_json(),
             "hls": self.hls_json(),
             "server": self.server_json(),
             "generator": {
@@ -79,10 +80,16 @@ impl Report {
             "mode": match view.map(|view| view.mode) {
                 Some(Mode::Churn { .. }) => Some("churn"),
                 Some(Mode::Stay { .. }) => Some("stay"),
+                Some(Mode::Wait) => Some("wait"),
                 None => None,
             },
             "rate_per_s": match view.map(|view| view.mode) {
-                Some(Mode::Churn { rate }) => rate,
+                Some(Mode::Churn { rate, .. }) => rate,
+                _ => None,
+            },
+            "leave": match view.map(|view| view.mode) {
+                Some(Mode::Churn { leave: Leave::Key, .. }) => Some("key"),
+                Some(Mode::Churn { leave: Leave::Media, .. }) => Some("media"),
                 _ => None,
             },
             "touch": plan.touch.as_ref().map(ToString::to_string),
@@ -93,11 +100,12 @@ impl Report {
             "window_s": plan.window.as_secs_f64(),
             "grace_s": plan.grace.as_secs_f64(),
             "connect_timeout_s": plan.connect_timeout.as_secs_f64(),
+            "ca": plan.ca.as_ref().map(|path| path.display().to_string()),
         })
     }
 
     fn churn_json(&self) -> Value {
-        if !self.is_churn() {
+        if !self.plan.is_churn() {
             return Value::Null;
         }
         json!({
@@ -105,6 +113,17 @@ impl Report {
             "failed": self.counts.joins_failed,
             "joins_per_s": self.counts.joins as f64 / self.window_s.max(1e-9),
             "server_s_per_join": self.seconds_per_join(),
+        })
+    }
+
+    fn waiting_json(&self) -> Value {
+        if !self.plan.is_waiting() {
+            return Value::Null;
+        }
+        json!({
+            "held": self.held,
+            "served": self.viewers_ready,
+            "served_after_s": self.served_after_s,
         })
     }
 
@@ -130,10 +149,15 @@ impl Report {
             "cpu_s": self.cpu.server,
             "cpu_user_s": self.cpu.server_user,
             "cores": self.cores(self.cpu.server),
+            "busiest_thread_s": self.cpu.server_busiest_thread,
             "cpu_s_per_gb": self.seconds_per_gb(),
             "memory_idle": memory(self.memory_idle),
             "memory_before_viewers": memory(self.memory_before_viewers),
+            "memory_start": memory(self.memory_start),
             "memory_peak": memory(self.memory_peak),
+            "memory_after": self.after.map(|(after, _)| memory(after)),
+            "open_files_before_viewers": self.open_files_before_viewers,
+            "open_files_after": self.after.map(|(_, files)| files),
             "bytes_per_viewer": self.bytes_per_viewer(),
             "bytes_per_publisher": self.bytes_per_publisher(),
         })
@@ -141,7 +165,7 @@ impl Report {
 }
 
 fn quantiles(q: Quantiles) -> Value {
-    json!({ "count": q.count, "mean": q.mean, "p50": q.p50, "p90": q.p90, "p99": q.p99, "max": q.max })
+    json!({ "count": q.count, "mean": q.mean, "min": q.min, "p50": q.p50, "p90": q.p90, "p99": q.p99, "max": q.max })
 }
 
 fn memory(memory: Memory) -> Value {

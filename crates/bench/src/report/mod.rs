@@ -3,9 +3,11 @@
 mod json;
 mod table;
 
+use std::time::Duration;
+
 use crate::address::Protocol;
 use crate::histogram::Quantiles;
-use crate::plan::{Mode, Plan};
+use crate::plan::Plan;
 use crate::process::{Cpu, CpuUsed, Memory};
 use crate::tally::{Frames, Tally};
 
@@ -26,7 +28,15 @@ pub(crate) struct Outcome {
     pub(crate) read_ns: (u64, u64),
     pub(crate) memory_idle: Memory,
     pub(crate) memory_before_viewers: Memory,
+    pub(crate) memory_start: Memory,
     pub(crate) memory_peak: Memory,
+    pub(crate) open_files_before_viewers: u64,
+    /// Memory and open files when churning viewers have left.
+    pub(crate) after: Option<(Memory, u64)>,
+    /// Waiting viewers that were still there at the end of the window.
+    pub(crate) held: u32,
+    /// From the start of the publishers until every waiting viewer had a picture, or had failed.
+    pub(crate) served_after: Option<Duration>,
     pub(crate) publishers_failed: u32,
     pub(crate) viewers_ready: u32,
     pub(crate) viewers_failed: u32,
@@ -74,8 +84,18 @@ pub struct Report {
     pub memory_idle: Memory,
     /// With all publishers and no viewer.
     pub memory_before_viewers: Memory,
+    /// When the window began.
+    pub memory_start: Memory,
     /// Peak in the window.
     pub memory_peak: Memory,
+    /// Open files of the server with all publishers and no viewer.
+    pub open_files_before_viewers: u64,
+    /// Memory and open files of the server when churning viewers had left.
+    pub after: Option<(Memory, u64)>,
+    /// Waiting viewers that were still there at the end of the window.
+    pub held: u32,
+    /// Seconds from the start of the publishers until every waiting viewer had a picture, or had failed.
+    pub served_after_s: Option<f64>,
     /// What went wrong, and how often.
     pub failures: Vec<(String, u64)>,
     is_server_measured: bool,
@@ -124,7 +144,12 @@ impl Report {
             cpu: outcome.cpu_after.since(&outcome.cpu_before),
             memory_idle: outcome.memory_idle,
             memory_before_viewers: outcome.memory_before_viewers,
+            memory_start: outcome.memory_start,
             memory_peak: outcome.memory_peak,
+            open_files_before_viewers: outcome.open_files_before_viewers,
+            after: outcome.after,
+            held: outcome.held,
+            served_after_s: outcome.served_after.map(|time| time.as_secs_f64()),
             is_server_measured: outcome.is_server_measured,
             counts: Counts {
                 skipped: tally.skipped,
@@ -173,7 +198,7 @@ impl Report {
     /// Growth of the server's memory (PSS) over the viewers, for each.
     fn bytes_per_viewer(&self) -> Option<f64> {
         let viewers = f64::from(self.plan.viewers());
-        let is_known = self.is_server_measured && viewers > 0.0 && !self.is_churn();
+        let is_known = self.is_server_measured && viewers > 0.0 && !self.plan.is_churn();
         is_known.then(|| growth(self.memory_before_viewers, self.memory_peak) / viewers)
     }
 
@@ -182,11 +207,6 @@ impl Report {
         let publishers = f64::from(self.plan.publishers());
         let is_known = self.is_server_measured && publishers > 0.0 && self.plan.view.is_none();
         is_known.then(|| growth(self.memory_idle, self.memory_peak) / publishers)
-    }
-
-    fn is_churn(&self) -> bool {
-        let mode = self.plan.view.as_ref().map(|view| view.mode);
-        matches!(mode, Some(Mode::Churn { .. }))
     }
 
     fn protocol(&self) -> Option<Protocol> {
@@ -235,4 +255,37 @@ impl Report {
 
 fn growth(before: Memory, after: Memory) -> f64 {
     after.pss.saturating_sub(before.pss) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Mode;
+    use crate::plan::tests::plan;
+
+    #[test]
+    fn a_run_says_when_it_did_not_measure_the_server() {
+        let plan = plan(1, 1, Mode::Stay { stalled: 0 });
+        let outcome = Outcome {
+            is_server_measured: true,
+            ..Outcome::default()
+        };
+        let mut report = Report::new(&plan, outcome);
+        report.window_s = 10.0;
+        report.cpu.own = 8.9;
+        report.cpu.server = 3.0;
+        report.cpu.machine = 13.0;
+        report.cpu.busiest_thread = 8.9;
+        assert_eq!(report.doubts(), Vec::<String>::new());
+        report.cpu.busiest_thread = 9.1;
+        let full = "the generator was full: a thread used 0.91 core; pass more --threads, or lower the load";
+        assert_eq!(report.doubts(), [full]);
+        report.cpu.busiest_thread = 1.0;
+        report.cpu.machine = 14.0;
+        assert_eq!(report.doubts(), ["other processes used 0.21 core"]);
+        report.cpu.machine = 13.0;
+        report.late.p99 = 0.2;
+        let late = "publishers were 200 ms late (p99): the generator, or the server's reading, did not keep up";
+        assert_eq!(report.doubts(), [late]);
+    }
 }

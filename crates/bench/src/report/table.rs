@@ -61,7 +61,7 @@ impl Report {
     fn viewer_rows(&self, rows: &mut Vec<(&str, String)>) {
         let (plan, counts, frames) = (&self.plan, &self.counts, &self.frames);
         let protocol = self.protocol().map_or("", Protocol::name);
-        if self.is_churn() {
+        if self.plan.is_churn() {
             let per_join = self
                 .seconds_per_join()
                 .map_or_else(String::new, |s| format!("   server {:.0} us each", s * 1e6));
@@ -76,6 +76,21 @@ impl Report {
                 ),
             ));
             rows.push(("join", long(self.join)));
+        } else if self.plan.is_waiting() {
+            rows.push((
+                "viewers",
+                format!(
+                    "{} of {} held over {protocol}, {} failed{}",
+                    self.held,
+                    plan.viewers(),
+                    self.viewers_failed,
+                    self.served_after_s.map_or_else(String::new, |s| format!(
+                        "; {} had a picture {} after the publishers began",
+                        self.viewers_ready,
+                        ms(s)
+                    )),
+                ),
+            ));
         } else {
             let stalled = match plan.stalled() {
                 0 => String::new(),
@@ -149,6 +164,16 @@ impl Report {
             (None, None) => String::new(),
         };
         let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        if let Some((after, files)) = self.after {
+            return format!(
+                "PSS {:.1} MiB before viewers, {:.1} when the window began, {:.1} peak, {:.1} after; open files {} before, {files} after",
+                mib(self.memory_before_viewers.pss),
+                mib(self.memory_start.pss),
+                mib(self.memory_peak.pss),
+                mib(after.pss),
+                self.open_files_before_viewers,
+            );
+        }
         format!(
             "PSS {:.1} MiB idle, {:.1} peak; RSS peak {:.1}{each}",
             mib(self.memory_idle.pss),

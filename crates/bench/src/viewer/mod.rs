@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::Error;
 use crate::address::{Address, Protocol};
 use crate::clock::now_ns;
-use crate::plan::{Mode, View};
+use crate::plan::{Leave, Mode, View};
 use crate::shared::Shared;
 use crate::tally::{Tally, ViewerTally};
 use crate::transport::Transport;
@@ -44,6 +44,16 @@ enum Connection {
     Raw(Transport, raw::Reader),
 }
 
+impl Connection {
+    /// Whether a stream was asked for; only RTMP takes more than one step to it.
+    fn has_asked(&self) -> bool {
+        match self {
+            Self::Rtmp(_, player) => player.has_asked(),
+            Self::Flv(..) | Self::WebSocket(..) | Self::Raw(..) => true,
+        }
+    }
+}
+
 /// Watches until it fails, or joins again and again, as the plan has it.
 pub(crate) async fn view(shared: &Shared, tally: &RefCell<Tally>, view: &View, number: u32) {
     match view.mode {
@@ -65,7 +75,22 @@ pub(crate) async fn view(shared: &Shared, tally: &RefCell<Tally>, view: &View, n
                 tally.borrow_mut().fail("viewer", &error);
             }
         }
-        Mode::Churn { rate } => churn(shared, tally, view, number, rate).await,
+        Mode::Churn { rate, leave } => {
+            let goal = match leave {
+                Leave::Key => Progress::Picture,
+                Leave::Media => Progress::Media,
+            };
+            churn(shared, tally, view, number, rate, goal).await;
+        }
+        Mode::Wait => {
+            if let Err(error) = wait(shared, tally, view, number).await
+                && !shared.is_over()
+            {
+                shared.viewers.one_failed();
+                shared.waiting.one_failed();
+                tally.borrow_mut().fail("viewer", &error);
+            }
+        }
     }
 }
 
@@ -97,12 +122,41 @@ async fn stay(
     }
 }
 
+/// Asks for a stream that need not be there, waits for its first picture, and stays.
+async fn wait(
+    shared: &Shared,
+    tally: &RefCell<Tally>,
+    view: &View,
+    number: u32,
+) -> Result<Infallible, Error> {
+    let mut seat = Seat::new(shared, tally, view, number, None)?;
+    let ask = async {
+        let mut connection = seat.connect().await?;
+        while !connection.has_asked() {
+            seat.read(&mut connection).await?;
+        }
+        Ok(connection)
+    };
+    let mut connection = timeout(shared.plan.connect_timeout, ask)
+        .await
+        .map_err(|_| Error::Timeout("the answer to connect"))
+        .flatten()?;
+    shared.waiting.one_ready();
+    loop {
+        seat.read(&mut connection).await?;
+        if seat.watch.progress() == Progress::Picture {
+            seat.ready();
+        }
+    }
+}
+
 async fn churn(
     shared: &Shared,
     tally: &RefCell<Tally>,
     view: &View,
     number: u32,
     rate: Option<f64>,
+    goal: Progress,
 ) {
     let begun = Instant::now();
     let mut round = 0u32;
@@ -114,16 +168,16 @@ async fn churn(
             sleep_until(due).await;
             round += 1;
         }
-        if shared.is_over() {
+        if shared.is_leaving() {
             return;
         }
         let join = async {
             let mut seat = Seat::new(shared, tally, view, number, None)?;
-            seat.join(Progress::Picture).await
+            seat.join(goal).await
         };
         let joined = timeout(shared.plan.connect_timeout, join)
             .await
-            .unwrap_or(Err(Error::Timeout("a key frame")));
+            .unwrap_or(Err(Error::Timeout("media")));
         let is_counted = shared.window().contains(now_ns());
         match joined {
             Ok(_) => {
@@ -169,10 +223,7 @@ impl<'a> Seat<'a> {
         while self.watch.progress() < goal {
             self.read(&mut connection).await?;
         }
-        if !matches!(
-            self.shared.plan.view.as_ref().map(|view| view.mode),
-            Some(Mode::Churn { .. })
-        ) {
+        if !self.shared.plan.is_churn() {
             self.ready();
         }
         Ok(connection)

@@ -44,6 +44,8 @@ struct Dialogue {
     window_bytes: u64,
     out: BytesMut,
     writer: Writer,
+    /// `play` was sent.
+    has_asked: bool,
     ended: Option<Error>,
 }
 
@@ -70,6 +72,7 @@ impl Player {
                 window_bytes: 0,
                 out: BytesMut::new(),
                 writer: Writer::new(),
+                has_asked: false,
                 ended: None,
             },
             acknowledged: 0,
@@ -115,6 +118,11 @@ impl Player {
             Some(error) => Err(error),
             None => Ok(()),
         }
+    }
+
+    /// Whether it has asked for its stream.
+    pub(super) fn has_asked(&self) -> bool {
+        self.dialogue.has_asked
     }
 
     /// Sends what is to be sent.
@@ -222,6 +230,7 @@ impl Dialogue {
                 buffer.write(&self.writer, &mut self.out);
                 let stream = Value::from(self.stream.as_str());
                 self.send("play", PLAY, id, vec![Value::Null, stream]);
+                self.has_asked = true;
             }
             ("_error", _) => self.ended = Some(Error::Refused(reason(&command, ""))),
             ("onStatus", _) => {

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod api;
+mod bench;
 mod browser;
 mod cli;
 mod continuity;

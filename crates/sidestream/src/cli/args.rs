@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
 
-pub(super) use bench::{Bench, Limit, ModeName, Reference};
+pub(super) use bench::{Bench, LeaveName, Limit, ModeName, Reference};
 
 use sidestream::config::quantity::{QuantityError, parse_duration};
 use sidestream::pull::{Input, PullError};

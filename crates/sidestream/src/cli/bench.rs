@@ -4,10 +4,10 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use ::bench::{LimitServer, Mode, Plan, Publish, Source, Stage, View, usual_grace};
+use ::bench::{Leave, LimitServer, Mode, Plan, Publish, Source, Stage, View, usual_grace};
 use bytes::Bytes;
 
-use super::args::{Bench, Global, Limit, ModeName, Reference};
+use super::args::{Bench, Global, LeaveName, Limit, ModeName, Reference};
 use super::demo::CLIP;
 use super::report::Report;
 use super::signals::Signals;
@@ -90,7 +90,14 @@ fn plan(args: Bench) -> Result<Plan, String> {
             ModeName::Stay => Mode::Stay {
                 stalled: args.stalled,
             },
-            ModeName::Churn => Mode::Churn { rate: args.rate },
+            ModeName::Wait => Mode::Wait,
+            ModeName::Churn => Mode::Churn {
+                rate: args.rate,
+                leave: match args.leave {
+                    LeaveName::Key => Leave::Key,
+                    LeaveName::Media => Leave::Media,
+                },
+            },
         },
     });
     Ok(Plan {
@@ -105,6 +112,7 @@ fn plan(args: Bench) -> Result<Plan, String> {
         window: args.window,
         grace: args.grace.unwrap_or_else(|| usual_grace(protocol)),
         connect_timeout: args.connect_timeout,
+        ca: args.ca,
     })
 }
 

@@ -58,6 +58,9 @@ pub(in crate::cli) struct Bench {
     /// Joins per second of all churning viewers together [default: as many as come]
     #[arg(long, value_name = "PER_S", value_parser = parse_rate)]
     pub(in crate::cli) rate: Option<f64>,
+    /// When a churning viewer leaves
+    #[arg(long, value_name = "WHEN", default_value = "key")]
+    pub(in crate::cli) leave: LeaveName,
     /// So many of the viewers stop reading after their first key frame
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) stalled: u32,
@@ -85,12 +88,15 @@ pub(in crate::cli) struct Bench {
     /// What is measured
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
     pub(in crate::cli) window: Duration,
-    /// After the window, in which its frames may still come [default: 2s, HLS 10s]
+    /// After the window, in which its frames may still come; over when all have [default: 2s, HLS 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     pub(in crate::cli) grace: Option<Duration>,
     /// What a connection has for its first media
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = parse_time)]
     pub(in crate::cli) connect_timeout: Duration,
+    /// PEM file of certificates to trust: a server's own, or of who signed it
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) ca: Option<PathBuf>,
     /// Print one JSON object with every figure and setting
     #[arg(short, long)]
     pub(in crate::cli) json: bool,
@@ -102,6 +108,16 @@ pub(in crate::cli) enum ModeName {
     Stay,
     /// They join, take a key frame, leave and join again
     Churn,
+    /// They come first and wait (RTMP); publishers start after the window, until everyone has a picture
+    Wait,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum LeaveName {
+    /// With its first key frame
+    Key,
+    /// With its first audio or video: for servers that keep no group of pictures
+    Media,
 }
 
 #[derive(Debug, Subcommand)]
