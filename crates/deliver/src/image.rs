@@ -1,7 +1,7 @@
 //! What is new, laid out once for all viewers that stand at the same place.
 
 use crate::entry::Framing;
-use crate::place::{MAX_WRITE, Wants, slices};
+use crate::place::MAX_WRITE;
 use crate::window::Window;
 
 /// From so many viewers on one copy, shared by all, costs less than the list of slices that the
@@ -71,17 +71,49 @@ impl<'a> Images<'a> {
         let mut bytes = self.buffers.pop().unwrap_or_default();
         bytes.clear();
         let mut to = self.from;
+        let mut slices = Vec::new();
         for entry in self.window.from(self.from) {
             let len = entry.wire_len(framing);
             if bytes.len() + len > MAX_WRITE {
                 break;
             }
             bytes.reserve(len);
-            for slice in slices(std::iter::once(entry), framing, 0, Wants::ALL) {
+            // All of them: the kernel's limit on slices is none of a copy's.
+            entry.slices(framing, 0, &mut slices);
+            for slice in slices.drain(..) {
                 bytes.extend_from_slice(&slice);
             }
             to += 1;
         }
         Image { framing, bytes, to }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use remux::flv::{TagBody, TagKind};
+
+    use super::*;
+    use crate::entry::{Entry, Message};
+
+    #[test]
+    fn message_of_more_chunks_than_a_write_takes_slices_is_whole() {
+        let mut window = Window::new(1 << 20, 1_000);
+        let body = TagBody {
+            kind: TagKind::Video,
+            body: Bytes::from(vec![7; 100_000]),
+        };
+        window.push(Entry::Message(Message::new(body, 40)), 40, None);
+        window.release();
+        let framing = Framing::Rtmp {
+            chunk_size: 128,
+            message_stream_id: 1,
+        };
+        let mut images = Images::new(&window, 0, WORTH_A_COPY, Vec::new());
+        let image = images.of(framing).expect("worth it");
+        // A header, and one byte before each chunk but the first.
+        assert_eq!(image.bytes.len(), 12 + 100_000 + 781);
+        assert_eq!(image.to, 1);
     }
 }
