@@ -143,7 +143,7 @@ impl Group {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let now = Instant::now();
+        let now = timers_now();
         self.ready.take(&mut self.woken, cx.waker());
         self.take_in(cx);
         self.poll_stream(cx);
@@ -258,7 +258,7 @@ impl Group {
         for (number, why) in gone {
             self.remove(number, &why);
         }
-        self.pace.passed(now, Instant::now());
+        self.pace.passed(now, timers_now());
     }
 
     fn serve_woken(&mut self, now: Instant) {
@@ -379,3 +379,11 @@ impl Drop for Group {
         self.vitals.viewers.fetch_sub(gone, Ordering::Relaxed);
     }
 }
+
+/// The time of the timers: the system's, but in tests both may stand still.
+fn timers_now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,19 +17,24 @@ pub enum Socket {
     Plain(TcpStream),
     /// TLS over TCP.
     Tls(Box<TlsStream<TcpStream>>),
+    /// One whose every byte a test takes when it likes.
+    #[cfg(test)]
+    Memory(tokio::io::DuplexStream),
 }
 
 impl Socket {
     /// The peer's address, where it is known.
     #[must_use]
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.tcp().peer_addr().ok()
+        self.tcp()?.peer_addr().ok()
     }
 
-    fn tcp(&self) -> &TcpStream {
+    fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Plain(tcp) => tcp,
-            Self::Tls(tls) => tls.get_ref().0,
+            Self::Plain(tcp) => Some(tcp),
+            Self::Tls(tls) => Some(tls.get_ref().0),
+            #[cfg(test)]
+            Self::Memory(_) => None,
         }
     }
 
@@ -38,7 +43,8 @@ impl Socket {
     pub(crate) fn prepare(&self) {
         /// Bytes that may wait in the kernel unsent.
         const NOT_SENT_LOW_WATER: u32 = 128 << 10;
-        let socket = socket2::SockRef::from(self.tcp());
+        let Some(tcp) = self.tcp() else { return };
+        let socket = socket2::SockRef::from(tcp);
         // A socket that refuses an option still works, only less well.
         let _ = socket.set_tcp_nodelay(true);
         #[cfg(target_os = "linux")]
@@ -54,12 +60,12 @@ impl Socket {
     pub(crate) fn adopt(self) -> io::Result<Self> {
         match self {
             Self::Plain(tcp) => Ok(Self::Plain(TcpStream::from_std(tcp.into_std()?)?)),
-            tls @ Self::Tls(_) => Ok(tls),
+            other => Ok(other),
         }
     }
 
     pub(crate) fn is_plain(&self) -> bool {
-        matches!(self, Self::Plain(_))
+        !matches!(self, Self::Tls(_))
     }
 
     /// Writes one piece; pending when the socket is full, and the waker is then kept.
@@ -77,6 +83,8 @@ impl Socket {
                 done => Poll::Ready(done),
             },
             Self::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
+            #[cfg(test)]
+            Self::Memory(memory) => Pin::new(memory).poll_write(cx, bytes),
         }
     }
 
@@ -94,6 +102,8 @@ impl Socket {
                 done => Poll::Ready(done),
             },
             Self::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),
+            #[cfg(test)]
+            Self::Memory(memory) => Pin::new(memory).poll_write_vectored(cx, slices),
         }
     }
 
@@ -102,6 +112,8 @@ impl Socket {
         match self {
             Self::Plain(_) => Poll::Ready(Ok(())),
             Self::Tls(tls) => Pin::new(tls).poll_flush(cx),
+            #[cfg(test)]
+            Self::Memory(memory) => Pin::new(memory).poll_flush(cx),
         }
     }
 
@@ -114,6 +126,8 @@ impl Socket {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_read(cx, into),
             Self::Tls(tls) => Pin::new(tls).poll_read(cx, into),
+            #[cfg(test)]
+            Self::Memory(memory) => Pin::new(memory).poll_read(cx, into),
         }
     }
 
@@ -122,6 +136,8 @@ impl Socket {
         match self {
             Self::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Self::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
+            #[cfg(test)]
+            Self::Memory(memory) => Pin::new(memory).poll_shutdown(cx),
         }
     }
 }

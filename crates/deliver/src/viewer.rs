@@ -429,6 +429,8 @@ impl Viewer {
                 return Ok(());
             }
         }
+        // Where there is nothing to write its socket calls no more: what comes must be offered.
+        self.blocked_since = None;
         match self
             .socket
             .poll_flush(&mut Context::from_waker(&self.waker))
