@@ -18,7 +18,8 @@ pub struct Config {
     /// Most bytes a viewer may lag before it is moved on. Bounds: the window of a group, that is
     /// the memory of a stream whose viewers stall.
     pub max_lag_bytes: usize,
-    /// A viewer that takes nothing for this long is closed.
+    /// A viewer that takes nothing for this long is closed, and so is one that lags too much and
+    /// has not even finished the message it is in for this long.
     pub stall_timeout: Duration,
 }
 

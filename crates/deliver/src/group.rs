@@ -150,7 +150,7 @@ impl Group {
         let is_new = self.window.released() != self.window.next();
         if is_new && (self.ended || self.pace.is_due(self.config.get().batch, cx, now)) {
             self.flush(now);
-            self.trim();
+            self.trim(now);
         }
         self.serve_woken(now);
         if self.ended {
@@ -279,7 +279,7 @@ impl Group {
         self.woken = woken;
     }
 
-    fn trim(&mut self) {
+    fn trim(&mut self, now: Instant) {
         let wanted = self
             .viewers
             .iter()
@@ -290,7 +290,7 @@ impl Group {
         if wanted.is_some_and(|wanted| wanted < first) {
             for viewer in self.viewers.iter_mut().flatten() {
                 if viewer.wanted().is_some_and(|wanted| wanted < first) {
-                    viewer.cut_off(&self.window);
+                    viewer.cut_off(&self.window, now);
                 }
             }
         }

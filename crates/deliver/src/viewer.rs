@@ -54,6 +54,9 @@ pub(crate) struct Viewer {
     cut_off_at: Option<u64>,
     /// Since when its socket has been full.
     blocked_since: Option<Instant>,
+    /// Since when it finishes a message that the window has dropped. Bounds: what viewers hold on
+    /// to that take a byte now and then.
+    behind_since: Option<Instant>,
     /// When it gives up waiting for a publisher; `None` once it had media.
     wait_until: Option<Instant>,
     /// Since when it only waits for the peer to close.
@@ -144,6 +147,7 @@ impl Viewer {
             wants: Wants::ALL,
             cut_off_at: None,
             blocked_since: None,
+            behind_since: None,
             wait_until: new.wait_until,
             closing_since: None,
             _guard: new.guard,
@@ -174,9 +178,13 @@ impl Viewer {
         self.blocked_since.is_some()
     }
 
+    /// Whether it has taken nothing for so long, or not even the rest of one message.
     pub(crate) fn is_stalled(&self, now: Instant, limit: std::time::Duration) -> bool {
-        self.blocked_since
-            .is_some_and(|since| now.saturating_duration_since(since) >= limit)
+        let waits = [self.blocked_since, self.behind_since];
+        waits
+            .into_iter()
+            .flatten()
+            .any(|since| now.saturating_duration_since(since) >= limit)
     }
 
     /// Reads what it sent and obeys.
@@ -305,9 +313,12 @@ impl Viewer {
     }
 
     /// The window moved past it: it finishes the message it is in and waits for a join point.
-    pub(crate) fn cut_off(&mut self, window: &Window) {
+    pub(crate) fn cut_off(&mut self, window: &Window, now: Instant) {
         let lost = self.place.cut_off(window);
         self.cut_off_at = self.cut_off_at.or(lost);
+        if matches!(self.place, Place::Lead { .. }) {
+            self.behind_since.get_or_insert(now);
+        }
     }
 
     /// Whether nobody came to publish what it waits for.
@@ -470,6 +481,7 @@ impl Viewer {
         loop {
             match &self.place {
                 Place::Lead { entries, then, .. } if entries.is_empty() => {
+                    self.behind_since = None;
                     self.place = match *then {
                         Then::Join(start) => Place::Waiting(start),
                         Then::At(number) => Place::Live { number, offset: 0 },

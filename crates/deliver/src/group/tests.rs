@@ -183,6 +183,16 @@ impl Room {
         &mut self.viewers[number % count]
     }
 
+    /// A viewer takes so many bytes, while the group runs.
+    fn take(&mut self, number: usize, mut bytes: usize) {
+        while bytes > 0 {
+            self.poll();
+            let most = bytes.min(64);
+            self.viewers[number].take(most);
+            bytes -= most;
+        }
+    }
+
     /// A key frame each twelfth message, a sound each third.
     fn publish(&mut self, len: usize) {
         let feed = self.feed.as_mut().expect("it is live");
@@ -421,6 +431,57 @@ fn viewer_that_is_given_much_at_once_gets_it_all_without_being_asked() {
         let viewers = vec![(Kind::Flv, 8_000_000); count];
         run(config, WIDE, false, viewers, steps.clone());
     }
+}
+
+/// Each second the viewers take so many bytes of a large picture, and small ones follow; gives the
+/// seconds after which each was gone.
+async fn drip(each_second: &[usize], seconds: usize) -> Vec<Option<usize>> {
+    let config = Config {
+        batch: Batch::For(Duration::ZERO),
+        max_lag_bytes: 2_000,
+        stall_timeout: Duration::from_secs(30),
+        ..Config::default()
+    };
+    let mut room = Room::new(config, WIDE, false);
+    each_second.iter().for_each(|_| room.join(Kind::Flv, 64));
+    room.publish(60_000);
+    // Into the picture.
+    (0..each_second.len()).for_each(|number| room.take(number, 1_000));
+    let mut gone = vec![None; each_second.len()];
+    for second in 0..seconds {
+        tokio::time::advance(Duration::from_secs(1)).await;
+        room.publish(10);
+        for (number, most) in each_second.iter().enumerate() {
+            room.take(number, *most);
+            let listed = room.group.stream.viewers().list();
+            let name = room.viewers[number].name();
+            if !listed.iter().any(|one| *one.info.client == *name) {
+                gone[number].get_or_insert(second);
+            }
+        }
+    }
+    let cut = gone.iter().flatten().count() as u64;
+    let counted = room.group.counters.cut();
+    assert_eq!(
+        counted,
+        if cut > 0 {
+            vec![("stalled", cut)]
+        } else {
+            vec![]
+        }
+    );
+    gone
+}
+
+#[tokio::test(start_paused = true)]
+async fn viewer_that_drips_may_hold_an_old_message_for_the_stall_timeout_only() {
+    let rates = [10, 3_000, 100_000];
+    let gone = tokio::task::unconstrained(drip(&rates, 90)).await;
+    assert!(
+        matches!(gone[0], Some(30..33)),
+        "not at once, and not never: {gone:?}"
+    );
+    assert_eq!(gone[1..], [None, None], "20 s for a picture are enough");
 }
 
 proptest! {
