@@ -1,6 +1,6 @@
 //! What goes to a viewer's socket: one message, encoded once for all.
 
-use std::io::IoSlice;
+use std::io::{IoSlice, Write};
 
 use bytes::Bytes;
 use remux::flv::{TagBody, TagKind};
@@ -79,6 +79,17 @@ impl Prefix {
         prefix
     }
 
+    /// The size of a chunk, in hexadecimal (RFC 9112 §7.1).
+    fn chunk(len: usize) -> Self {
+        let mut prefix = Self::new(&[]);
+        let mut rest = &mut prefix.bytes[..];
+        // The longest has 16 digits: it fits.
+        let _ = write!(rest, "{len:x}\r\n");
+        let left = rest.len();
+        prefix.len = u8::try_from(prefix.bytes.len() - left).unwrap_or(0);
+        prefix
+    }
+
     fn as_slice(&self) -> &[u8] {
         self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
@@ -88,7 +99,7 @@ impl Envelopes {
     fn new(len: usize) -> Self {
         Self {
             ws: ws_header(len),
-            chunk: Prefix::new(&[format!("{len:x}").as_bytes(), CHUNK_END]),
+            chunk: Prefix::chunk(len),
         }
     }
 
@@ -255,12 +266,15 @@ impl Entry {
 
 /// The header of one whole, unmasked binary message (RFC 6455 §5.2).
 fn ws_header(len: usize) -> Prefix {
-    let length: &[u8] = &match len {
-        0..WS_MEDIUM => vec![u8::try_from(len).unwrap_or(0)],
-        WS_MEDIUM..WS_LONG => [&[126], &u16::try_from(len).unwrap_or(0).to_be_bytes()[..]].concat(),
-        _ => [&[127], &(len as u64).to_be_bytes()[..]].concat(),
-    };
-    Prefix::new(&[&[WS_BINARY], length])
+    let first = [WS_BINARY];
+    match len {
+        0..WS_MEDIUM => Prefix::new(&[&first, &[u8::try_from(len).unwrap_or(0)]]),
+        WS_MEDIUM..WS_LONG => {
+            let len = u16::try_from(len).unwrap_or(0);
+            Prefix::new(&[&first, &[126], &len.to_be_bytes()])
+        }
+        _ => Prefix::new(&[&first, &[127], &(len as u64).to_be_bytes()]),
+    }
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ mod tests {
     use remux::flv::{TagBody, TagKind};
 
     use super::*;
-    use crate::entry::{Entry, Message};
+    use crate::entry::{Entry, Envelope, Message};
 
     #[test]
     fn message_of_more_chunks_than_a_write_takes_slices_is_whole() {
@@ -115,5 +115,41 @@ mod tests {
         // A header, and one byte before each chunk but the first.
         assert_eq!(image.bytes.len(), 12 + 100_000 + 781);
         assert_eq!(image.to, 1);
+    }
+
+    #[test]
+    fn every_byte_is_copied_once_for_all_viewers_of_a_framing() {
+        let mut window = Window::new(1 << 20, 1_000);
+        for ms in 0..20 {
+            let body = TagBody {
+                kind: TagKind::Video,
+                body: Bytes::from(vec![7; 1_000]),
+            };
+            window.push(Entry::Message(Message::new(body, ms)), ms.into(), None);
+        }
+        window.release();
+        let framings = [
+            Framing::Flv(Envelope::Chunked),
+            Framing::Flv(Envelope::WebSocket),
+        ];
+        let mut images = Images::new(&window, 0, 1_000, Vec::new());
+        let mut places = Vec::new();
+        for framing in framings.into_iter().cycle().take(1_000) {
+            places.push(images.of(framing).expect("worth it").bytes.as_ptr());
+        }
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), 2, "laid out once each");
+        let copied: usize = images.into_buffers().iter().map(Vec::len).sum();
+        // 15 bytes of a tag; "3f7\r\n" before and "\r\n" behind; a header of 4.
+        assert_eq!(copied, 20 * (1_015 + 7) + 20 * (1_015 + 4));
+    }
+
+    #[test]
+    fn few_viewers_are_given_slices_and_nothing_is_copied() {
+        let window = Window::new(1 << 20, 1_000);
+        let mut images = Images::new(&window, 0, WORTH_A_COPY - 1, Vec::new());
+        assert!(images.of(Framing::Flv(Envelope::None)).is_none());
+        assert!(images.into_buffers().is_empty());
     }
 }
