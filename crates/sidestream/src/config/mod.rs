@@ -172,7 +172,8 @@ pub struct Fanout {
     pub max_lag: Duration,
     /// The same, in bytes.
     pub max_lag_bytes: Size,
-    /// A viewer whose socket took nothing for this long is disconnected.
+    /// A viewer whose socket took nothing for this long is disconnected; so is one that fell behind
+    /// and has not even finished the message it is in for this long.
     pub stall_timeout: Duration,
 }
 
