@@ -1,13 +1,10 @@
 //! Counts allocations on the way from a publisher's bytes to the ring: chunk reader, FLV parser,
 //! hub publisher. A regression fails here; the numbers are what was measured, rounded up.
 #![allow(clippy::unwrap_used)]
-#![allow(
-    unsafe_code,
-    reason = "a global allocator is unsafe by definition; this one only counts"
-)]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::time::Instant;
 
 use hub::{Hub, JoinAt, PublisherInfo};
@@ -21,44 +18,8 @@ use sidestream_benches::{Clip, events};
 /// Reads as sockets give them.
 const READ: usize = 16 << 10;
 
-struct Counting;
-
-thread_local! {
-    /// Allocations of this thread and their bytes; other tests run in other threads.
-    static COUNTED: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
-}
-
-fn count(bytes: usize) {
-    // Fails only while the thread ends, when nobody counts.
-    let _ = COUNTED.try_with(|counted| {
-        let (allocations, total) = counted.get();
-        counted.set((allocations + 1, total + bytes as u64));
-    });
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged; counting neither allocates
-// nor unwinds, as the cell is constant and has no destructor.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's promises are those that `System` wants.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        // SAFETY: `ptr` came from `System` with this layout.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size);
-        // SAFETY: `ptr` came from `System` with this layout.
-        unsafe { System.realloc(ptr, layout, new_size) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: counting::Counting = counting::Counting;
 
 /// What a run cost.
 struct Cost {
@@ -119,14 +80,14 @@ fn ingest(clip: &str) -> Cost {
     let period_ms = clip.tags.last().unwrap().timestamp + 40;
     turn(0);
     turn(period_ms);
-    let before = COUNTED.get();
+    let before = counting::of_this_thread();
     let (units, payload) = turn(2 * period_ms);
-    let after = COUNTED.get();
+    let after = counting::of_this_thread();
     let cost = Cost {
         units,
         payload,
-        allocations: after.0 - before.0,
-        allocated: after.1 - before.1,
+        allocations: after.allocations - before.allocations,
+        allocated: after.bytes - before.bytes,
     };
     eprintln!(
         "{units} units: {:.2} allocations a unit, {:.2} bytes allocated a byte",
@@ -177,14 +138,14 @@ fn a_reader_that_keeps_up_costs_no_allocation() {
     for (number, unit) in clip.units.iter().enumerate() {
         let raw_ms = u32::try_from(unit.dts.0).unwrap();
         publisher.unit_at(raw_ms, unit.clone(), now).unwrap();
-        let before = COUNTED.get().0;
+        let before = counting::of_this_thread().allocations;
         while subscriber.try_read(&mut frames).is_some() {
             read += frames.len();
             frames.clear();
         }
         // The first reads make room.
         if number > 4 {
-            counted += COUNTED.get().0 - before;
+            counted += counting::of_this_thread().allocations - before;
         }
     }
     assert!(
