@@ -1,6 +1,6 @@
 //! One stream: its ring, its writer state and its viewers.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::frame::Shared;
 use crate::publisher::Writer;
 use crate::session::{CloseCause, PublisherInfo};
 use crate::stats::StreamStats;
-use crate::subscriber::Subscriber;
+use crate::subscriber::{Hurry, Subscriber};
 use crate::viewers::Viewers;
 
 /// A published name and everything that hangs on it. Outlives its publishers.
@@ -24,6 +24,8 @@ pub struct Stream {
     // per frame, without contention but for API reads.
     writer: Mutex<Writer>,
     viewers: Arc<Viewers>,
+    /// Subscribers that want each frame at once.
+    hurried: Arc<AtomicUsize>,
 }
 
 /// Where a stream is in its life.
@@ -64,6 +66,7 @@ impl Stream {
             ring,
             writer: Mutex::new(Writer::new(config.max_tracks)),
             viewers: Arc::new(Viewers::new(viewer_ids)),
+            hurried: Arc::default(),
         }
     }
 
@@ -127,7 +130,21 @@ impl Stream {
     /// Starts reading: headers first, then frames from the chosen random access point on.
     #[must_use]
     pub fn subscribe(&self, at: JoinAt) -> Subscriber {
-        Subscriber::new(self.ring.reader(at))
+        Subscriber::new(self.ring.reader(at), Some(Hurry::new(&self.hurried)))
+    }
+
+    /// As [`Stream::subscribe`], for a reader that does not mind when frames come some tens of
+    /// milliseconds late: what makes segments or files.
+    #[must_use]
+    pub fn subscribe_unhurried(&self, at: JoinAt) -> Subscriber {
+        Subscriber::new(self.ring.reader(at), None)
+    }
+
+    /// Whether some subscriber wants each frame at once. Where none does, the publisher's side
+    /// may gather what comes and save work.
+    #[must_use]
+    pub fn is_hurried(&self) -> bool {
+        self.hurried.load(Ordering::Relaxed) > 0
     }
 
     /// Who watches it.

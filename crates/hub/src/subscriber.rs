@@ -2,6 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use media::Headers;
@@ -17,6 +18,26 @@ const BATCH: usize = 256;
 pub struct Subscriber {
     reader: fanout::Reader<Shared, Headers>,
     scratch: Vec<Shared>,
+    /// Held while it wants each frame at once.
+    _hurry: Option<Hurry>,
+}
+
+/// One of those who want each frame of a stream at once; counts itself while it lives.
+#[derive(Debug)]
+pub(crate) struct Hurry(Arc<AtomicUsize>);
+
+impl Hurry {
+    pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
+        // Relaxed: a hint to the publisher's side, which looks again soon.
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Hurry {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 /// What a read gave.
@@ -38,10 +59,11 @@ pub enum Received {
 }
 
 impl Subscriber {
-    pub(crate) fn new(reader: fanout::Reader<Shared, Headers>) -> Self {
+    pub(crate) fn new(reader: fanout::Reader<Shared, Headers>, hurry: Option<Hurry>) -> Self {
         Self {
             reader,
             scratch: Vec::new(),
+            _hurry: hurry,
         }
     }
 

@@ -21,6 +21,9 @@ pub struct Config {
     /// Most bits per second of a publisher, over five seconds. Bounds: a publisher that
     /// fills the machine's network or memory bandwidth.
     pub publish_bitrate_bps: u64,
+    /// How long what a publisher sends may lie in its socket while nobody wants its frames at
+    /// once (see [`hub::Stream::is_hurried`]); zero reads all at once, always.
+    pub gather: Duration,
 }
 
 /// Over how long the bitrate of a publisher is judged: a key frame burst is no offence.
@@ -35,6 +38,7 @@ impl Default for Config {
             play_wait: Duration::from_secs(30),
             answer_time: Duration::from_secs(10),
             publish_bitrate_bps: 200_000_000,
+            gather: Duration::from_millis(40),
         }
     }
 }

@@ -15,6 +15,7 @@ use rtmp::{ErrorKind, PlayRequest, PublishRequest, ServerEvent, ServerSession};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
+use crate::gather::Gather;
 use crate::listener::{Player, Shared};
 use crate::publishing::{Publishing, Stop};
 use crate::socket::Socket;
@@ -147,6 +148,7 @@ impl Connection {
         let mut timer = pin!(tokio::time::sleep_until(deadline(session)));
         // Kept over the loop: a new one would enter the list that all connections share each time.
         let mut stopped = pin!(stop.cancelled());
+        let mut gather = Gather::new(self.shared.config.gather, self.shared.started);
         loop {
             // All branches are cancel safe: a read consumes only when it returns, the others
             // change nothing. The order is by likelihood.
@@ -174,6 +176,14 @@ impl Connection {
                     session.end_publish(message_stream_id, "NetStream.Publish.Failed", &why.to_string());
                     return Err(End::Stopped(why.into()));
                 }
+                () = gather.tick() => {
+                    let read = socket.try_read_with(|bytes| session.handle_input(Instant::now(), bytes))?;
+                    match read {
+                        None => {}
+                        Some(None) => return Err(End::Closed),
+                        Some(Some(result)) => result?,
+                    }
+                }
                 () = stopped.as_mut() => return Err(End::Draining),
             }
             while let Some(event) = session.poll_event() {
@@ -192,7 +202,14 @@ impl Connection {
                 }
             }
             send(socket, session, self.shared.config.answer_time).await?;
+            gather.update(|| self.is_hurried(), socket);
         }
+    }
+
+    /// Whether what comes must be read at once: also while it publishes nothing yet.
+    fn is_hurried(&self) -> bool {
+        let hurried = |one: &Publishing| one.publisher.stream().is_hurried();
+        self.publishing.is_empty() || self.publishing.iter().any(hurried)
     }
 
     async fn handle(

@@ -14,6 +14,7 @@
 
 mod config;
 mod conn;
+mod gather;
 mod listener;
 mod publishing;
 mod socket;

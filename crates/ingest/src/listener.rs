@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) players: Arc<dyn Players>,
     pub(crate) counters: Arc<Counters>,
+    /// What the ticks of all connections count from.
+    pub(crate) started: Instant,
     connections: Arc<Semaphore>,
     ids: AtomicU64,
 }
@@ -84,6 +86,7 @@ impl Ingest {
                 authorizer,
                 players,
                 counters: Arc::default(),
+                started: Instant::now(),
                 connections,
                 ids: AtomicU64::new(1),
             }),

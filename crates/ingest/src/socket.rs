@@ -2,16 +2,28 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::io;
+use std::io::{self, Read};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use nix::sys::socket::setsockopt;
+use nix::{libc, setsockopt_impl, sockopt_impl};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 /// Bytes read at once: more than this and the parse no longer runs from the first-level cache.
-const READ_BYTES: usize = 32 << 10;
+pub(crate) const READ_BYTES: usize = 32 << 10;
+
+sockopt_impl!(
+    /// Bytes that must have come before the socket is told of as readable.
+    ReceiveLowWater,
+    SetOnly,
+    libc::SOL_SOCKET,
+    libc::SO_RCVLOWAT,
+    libc::c_int
+);
 
 thread_local! {
     /// One read buffer for all connections of a thread; never borrowed across an await.
@@ -44,6 +56,33 @@ impl Socket {
             })
         })
         .await
+    }
+
+    /// As [`Socket::read_with`], of what has come so far whether or not it was told of: the
+    /// outer `None` when there is nothing.
+    pub(crate) fn try_read_with<R>(
+        &mut self,
+        take: impl FnOnce(&[u8]) -> R,
+    ) -> io::Result<Option<Option<R>>> {
+        let Self::Plain(tcp) = self else {
+            return Ok(None);
+        };
+        SCRATCH.with_borrow_mut(|scratch| match (&*SockRef::from(&*tcp)).read(scratch) {
+            Ok(0) => Ok(Some(None)),
+            Ok(count) => Ok(Some(Some(take(&scratch[..count])))),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        })
+    }
+
+    /// Bytes that must have come before [`Socket::read_with`] wakes; an end or an error always
+    /// does. False where it cannot be said: a TLS record is read whole.
+    pub(crate) fn set_low_water(&self, bytes: usize) -> bool {
+        let Self::Plain(tcp) = self else {
+            return false;
+        };
+        let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+        setsockopt(tcp, ReceiveLowWater, &bytes).is_ok()
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {

@@ -78,7 +78,7 @@ struct Running {
 
 impl Running {
     async fn drive(&mut self) -> Over {
-        let mut subscriber = self.context.stream.subscribe(JoinAt::Oldest);
+        let mut subscriber = self.context.stream.subscribe_unhurried(JoinAt::Oldest);
         self.enable();
         // What the ring holds is there at once: a first segment needs no wait.
         let drained = self.drain(&mut subscriber);

@@ -68,6 +68,8 @@ pub struct Rtmp {
     pub play_wait: Duration,
     /// Chunk size we announce and send with, in bytes: 128 to 16 777 215.
     pub chunk_size: u32,
+    /// How long what a publisher sends may lie unread while nobody wants its frames at once.
+    pub gather: Duration,
 }
 
 impl Default for Rtmp {
@@ -76,6 +78,7 @@ impl Default for Rtmp {
             listen: Some((Ipv4Addr::UNSPECIFIED, 1935).into()),
             play_wait: Duration::from_secs(30),
             chunk_size: 60_000,
+            gather: Duration::from_millis(40),
         }
     }
 }

@@ -145,6 +145,12 @@ fn streams(config: &Config, complain: &mut dyn FnMut(&str, String)) {
         seconds(3_600),
     );
     between(
+        "rtmp.gather",
+        config.rtmp.gather,
+        Duration::ZERO,
+        Duration::from_millis(500),
+    );
+    between(
         "streams.reconnect_window",
         config.streams.reconnect_window,
         Duration::ZERO,

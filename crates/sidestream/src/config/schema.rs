@@ -48,6 +48,7 @@ pub(super) static SECTIONS: &[Section] = &[
             "listen" => rtmp.listen,
             "play_wait" => rtmp.play_wait,
             "chunk_size" => rtmp.chunk_size,
+            "gather" => rtmp.gather,
         ],
     },
     Section {

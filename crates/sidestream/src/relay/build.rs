@@ -276,6 +276,7 @@ fn ingest_config(config: &Config) -> ingest::Config {
     };
     ingest.flv.tracks = config.limits.tracks;
     ingest.play_wait = config.rtmp.play_wait;
+    ingest.gather = config.rtmp.gather;
     ingest.publish_bitrate_bps = config.limits.publish_bitrate.0;
     ingest
 }
