@@ -9,13 +9,16 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use hub::{Action, Ask, CloseCause, PublisherInfo, Revoked, Stream, Verdict, ViewerInfo};
+use hub::{
+    Action, Ask, CloseCause, PublishError, Publisher, PublisherInfo, Revoked, Stream, Verdict,
+    ViewerInfo,
+};
 use media::{NameError, StreamName, TrackKind};
 use rtmp::{ErrorKind, PlayRequest, PublishRequest, ServerEvent, ServerSession};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::gather::Gather;
+use crate::gather::{self, Gather};
 use crate::listener::{Player, Shared};
 use crate::publishing::{Publishing, Stop};
 use crate::socket::Socket;
@@ -322,7 +325,7 @@ impl Connection {
         };
         let refusal = match admitted {
             Err(why) => ("NetStream.Publish.Denied", why),
-            Ok(name) => match self.shared.hub.publish(&name, self.info(), Instant::now()) {
+            Ok(name) => match self.claim(&name).await {
                 Ok(publisher) => {
                     let publishing = Publishing::new(&self.shared, id, publisher);
                     self.publishing.push(publishing);
@@ -340,6 +343,22 @@ impl Connection {
         session.reject_publish(id, code, &why)?;
         // Encoders wait for a close to try again; none tries again on the same connection.
         Err(End::Refused(why))
+    }
+
+    /// The stream for this publisher. What its owner sent may lie unread, and may be its goodbye:
+    /// before a newcomer is refused, it is read.
+    async fn claim(&self, name: &StreamName) -> Result<Publisher, PublishError> {
+        let hub = &self.shared.hub;
+        let first = hub.publish(name, self.info(), Instant::now());
+        let gather = self.shared.config.gather;
+        let is_gathered = || hub.stream(name).is_some_and(|stream| !stream.is_hurried());
+        if matches!(first, Err(PublishError::Busy { .. })) && !gather.is_zero() && is_gathered() {
+            // Two ticks: it may also lie with the sender, whose Nagle algorithm lets it go when
+            // what came before is read.
+            tokio::time::sleep(gather * 2 + gather::STEP).await;
+            return hub.publish(name, self.info(), Instant::now());
+        }
+        first
     }
 
     async fn play(

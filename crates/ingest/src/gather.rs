@@ -15,7 +15,7 @@ use crate::socket::{READ_BYTES, Socket};
 /// Bytes that wake the connection before its tick: what one read takes.
 const LOW_WATER: usize = READ_BYTES;
 /// Ticks fall on multiples of this, so that one wake-up of the process serves many connections.
-const STEP: Duration = Duration::from_millis(10);
+pub(crate) const STEP: Duration = Duration::from_millis(10);
 
 /// Whether a connection gathers, and its clock.
 pub(crate) struct Gather {

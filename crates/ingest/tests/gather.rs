@@ -84,3 +84,16 @@ async fn a_reader_without_hurry_gets_all_and_a_hurried_one_ends_it() {
     drop(hurried);
     assert!(!stream.is_hurried());
 }
+
+#[tokio::test]
+async fn a_goodbye_that_lies_unread_keeps_nobody_out() {
+    let rig = rig(|_| {}).await;
+    for _ in 0..5 {
+        // Each says goodbye, leaves its connection open, and the next comes at once.
+        let mut client = rig.live("cam1").await;
+        client.video(0, &video_header(0x1e)).await;
+        let goodbye = [amf0::Value::from("cam1")];
+        client.command(1, "FCUnpublish", &goodbye).await;
+        std::mem::forget(client);
+    }
+}
