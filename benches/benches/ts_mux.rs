@@ -6,6 +6,8 @@
 use bytes::BytesMut;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use mpeg2ts::ts::{ReadTsPacket, TsPacketReader, TsPacketWriter, WriteTsPacket};
+use remux::Event;
+use remux::flv::FileDemuxer;
 use remux::ts::Muxer;
 use sidestream_benches::Clip;
 
@@ -14,6 +16,20 @@ fn mux(clip: &Clip, out: &mut BytesMut) {
     muxer.tables(out);
     for unit in &clip.units {
         muxer.unit(unit, out).expect("sound");
+    }
+}
+
+/// The file in memory as MPEG-TS in memory.
+fn remux(clip: &Clip, out: &mut BytesMut) {
+    let mut demuxer = FileDemuxer::default();
+    demuxer.push(clip.file.clone());
+    demuxer.finish();
+    let (mut muxer, _) = Muxer::new(&clip.tracks);
+    muxer.tables(out);
+    while let Some(event) = demuxer.poll().expect("sound") {
+        if let Event::Unit(unit) = event {
+            muxer.unit(&unit, out).expect("sound");
+        }
     }
 }
 
@@ -32,6 +48,16 @@ fn bench(c: &mut Criterion) {
                 out.len()
             });
         });
+        group.throughput(Throughput::Bytes(clip.file.len() as u64));
+        group.bench_function(format!("from an FLV file/{name}"), |b| {
+            let mut out = BytesMut::with_capacity(wire.len());
+            b.iter(|| {
+                out.clear();
+                remux(&clip, &mut out);
+                out.len()
+            });
+        });
+        group.throughput(Throughput::Bytes(wire.len() as u64));
         let mut reader = TsPacketReader::new(&wire[..]);
         let packets: Vec<_> =
             std::iter::from_fn(|| reader.read_ts_packet().expect("sound")).collect();

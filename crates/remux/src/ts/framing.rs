@@ -101,7 +101,7 @@ impl Carriage {
                 // Refuses what no header can say, whatever the frame.
                 c.adts_header(0).map_err(|error| {
                     let why = error.why;
-                    format!("MPEG-TS carries AAC as ADTS ({why}); the fMP4 playlist has it")
+                    format!("MPEG-TS carries AAC as ADTS ({why}); fMP4 carries it")
                 })?;
                 audio(StreamType::AdtsAac, Framing::Adts(c.clone()))
             }
@@ -141,9 +141,7 @@ impl Carriage {
                 ));
             }
             CodecConfig::Av1(_) => {
-                return Err(
-                    "no HLS player reads AV1 in MPEG-TS; the fMP4 playlist has it".to_owned(),
-                );
+                return Err("no HLS player reads AV1 in MPEG-TS; they read it in fMP4".to_owned());
             }
             other => return Err(not_in_ts(other.codec())),
         })
@@ -151,7 +149,7 @@ impl Carriage {
 }
 
 fn not_in_ts(codec: Codec) -> String {
-    format!("MPEG-TS does not carry {codec}; the fMP4 playlist has it")
+    format!("MPEG-TS does not carry {codec}; fMP4 does")
 }
 
 /// The sets one after the other, each behind a start code.

@@ -15,6 +15,8 @@
 //! first audio track when there is no video) and is on each of its units; while video pauses,
 //! audio units bring packets with a PCR alone, so that it comes at least every 100 ms of media.
 //!
+//! ID3 tags are carried as timed metadata, on a PID below those of the tracks, when asked for.
+//!
 //! Deliberately absent: constant bit rate, null packets, service information.
 
 mod demux;
@@ -29,14 +31,17 @@ pub use self::demux::{Content, Demuxer, Limits, NotTs, Program, ProgramStream};
 
 use bytes::BytesMut;
 use media::{AccessUnit, Rounding, Timescale, TrackId, TrackKind, TrackList};
+use mpeg2ts::es::StreamType;
 
 use self::framing::Carriage;
 use self::packet::{Adaptation, Packetiser};
 use self::psi::{Entry, Tables};
-use crate::LeftOut;
+use crate::{LeftOut, Scheme, TimedMetadata};
 
 /// PID of track 0.
 const FIRST_PID: u16 = 0x100;
+/// PID of timed metadata.
+const METADATA_PID: u16 = 0xff;
 /// How far the PCR runs before the DTS, in ticks of 90 kHz: 500 ms. More than senders interleave
 /// audio and video apart, so that no unit comes after its decode time.
 pub const PCR_LEAD: i64 = 45_000;
@@ -68,6 +73,14 @@ pub enum Error {
         /// Bytes that fit.
         max: usize,
     },
+    /// Timed metadata longer than a PES packet of known length.
+    #[error("timed metadata has {len} bytes, more than {max}")]
+    MetadataTooLong {
+        /// Its bytes.
+        len: usize,
+        /// Bytes that fit.
+        max: usize,
+    },
 }
 
 /// Writes one program of H.264, HEVC and audio tracks.
@@ -83,6 +96,9 @@ pub struct Muxer {
     /// DTS at 90 kHz of the unit with the latest PCR; `None` at the start and after a break.
     last_pcr: Option<i64>,
     tables: Option<Tables>,
+    /// Continuity counter of the next packet of timed metadata, and whether it says
+    /// `discontinuity_indicator`; `None`: not carried.
+    metadata: Option<(u8, bool)>,
 }
 
 #[derive(Debug)]
@@ -108,6 +124,7 @@ impl Muxer {
             clock: None,
             last_pcr: None,
             tables: None,
+            metadata: None,
         };
         let left_out = muxer.set_tracks(tracks);
         muxer
@@ -228,12 +245,59 @@ impl Muxer {
         Ok(())
     }
 
+    /// Announces a stream of timed metadata (ID3, as HTTP Live Streaming has it) from the next
+    /// [`Muxer::tables`] on; whether the program map has room for it.
+    pub fn carry_metadata(&mut self) -> bool {
+        if self.metadata.is_none() {
+            self.metadata = Some((0, false));
+            let streams = std::mem::take(&mut self.streams);
+            if !self.build_tables(&streams) {
+                self.metadata = None;
+            }
+            self.streams = streams;
+        }
+        self.metadata.is_some()
+    }
+
+    /// Appends the packets of one ID3 tag. Other schemes append nothing, and so does every one before
+    /// [`Muxer::carry_metadata`].
+    ///
+    /// # Errors
+    /// [`Error::MetadataTooLong`]: nothing was appended.
+    pub fn timed(&mut self, timed: &TimedMetadata, out: &mut BytesMut) -> Result<(), Error> {
+        let (Some((continuity, discontinuity)), Scheme::Id3) = (&mut self.metadata, &timed.scheme)
+        else {
+            return Ok(());
+        };
+        let len = timed.bytes.len();
+        if len > pes::MAX_BOUNDED {
+            let max = pes::MAX_BOUNDED;
+            return Err(Error::MetadataTooLong { len, max });
+        }
+        if len == 0 {
+            return Ok(());
+        }
+        let header = pes::Header::new(pes::PRIVATE_1, Some(len), timed.pts, timed.pts);
+        let adaptation = Adaptation {
+            discontinuity: std::mem::take(discontinuity),
+            ..Adaptation::default()
+        };
+        let total = header.as_bytes().len() + len;
+        let mut packets = Packetiser::begin(out, METADATA_PID, continuity, adaptation, total);
+        packets.put(header.as_bytes());
+        packets.put(&timed.bytes);
+        Ok(())
+    }
+
     /// Marks the next packet of every elementary stream with `discontinuity_indicator`, and lets
     /// the PCR start anew.
     pub fn discontinuity(&mut self) {
         self.last_pcr = None;
         for stream in &mut self.streams {
             stream.discontinuity = true;
+        }
+        if let Some((_, discontinuity)) = &mut self.metadata {
+            *discontinuity = true;
         }
     }
 
@@ -260,7 +324,7 @@ impl Muxer {
 
     /// Rebuilds PAT and PMT; false when the streams do not fit.
     fn build_tables(&mut self, streams: &[Stream]) -> bool {
-        if streams.is_empty() && self.tables.is_none() {
+        if streams.is_empty() && self.metadata.is_none() && self.tables.is_none() {
             return true;
         }
         let entries: Vec<Entry> = streams
@@ -270,6 +334,11 @@ impl Muxer {
                 pid: stream.pid,
                 descriptors: stream.carriage.descriptors.clone(),
             })
+            .chain(self.metadata.map(|_| Entry {
+                stream_type: StreamType::PacketizedMetadata,
+                pid: METADATA_PID,
+                descriptors: vec![psi::id3_metadata()],
+            }))
             .collect();
         let pcr_pid = clock_of(streams)
             .and_then(|clock| streams.get(clock))

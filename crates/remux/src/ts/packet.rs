@@ -111,6 +111,24 @@ impl<'a> Packetiser<'a> {
     /// Appends bytes of the PES packet; all calls together give its length, and no more.
     #[inline]
     pub(super) fn put(&mut self, mut bytes: &[u8]) {
+        if self.room > 0 {
+            let (now, later) = bytes.split_at(self.room.min(bytes.len()));
+            self.out.put_slice(now);
+            self.room -= now.len();
+            bytes = later;
+        }
+        // Most of a large unit: whole packets of payload, whose copies are of a known length.
+        while self.left >= BODY_LEN {
+            let Some((now, later)) = bytes.split_first_chunk::<BODY_LEN>() else {
+                break;
+            };
+            let header = header(self.pid, 0, 0x10 | *self.continuity);
+            self.out.extend_from_slice(&header);
+            self.out.extend_from_slice(now);
+            *self.continuity = (*self.continuity + 1) & 0x0f;
+            self.left -= BODY_LEN;
+            bytes = later;
+        }
         while !bytes.is_empty() {
             if self.room == 0 {
                 self.open(0, &[]);

@@ -9,6 +9,8 @@
 //! PMT, PID 0x1000  PCR PID, then per stream: type 8, PID 13, descriptors
 //!   registration descriptor 0x05 (§2.6.8): format identifier 32
 //!   extension descriptor 0x7f (ETSI EN 300 468 §6.4), tag 0x80: Opus channel configuration 8
+//!   metadata descriptor 0x26 (§2.6.60), and in the program's own metadata pointer 0x25 (§2.6.58):
+//!   ID3, as Apple's Timed Metadata for HTTP Live Streaming says
 //! ```
 
 use bytes::{BufMut, BytesMut};
@@ -47,6 +49,29 @@ pub(super) fn opus_channels(code: u8) -> Descriptor {
     Descriptor {
         tag: 0x7f,
         data: vec![0x80, code],
+    }
+}
+
+/// What a metadata descriptor and a pointer to it say of ID3: application format and format, each
+/// by an identifier; service 0.
+const ID3: [u8; 12] = *b"\xff\xffID3 \xffID3 \x00";
+
+/// A metadata descriptor of ID3.
+pub(super) fn id3_metadata() -> Descriptor {
+    Descriptor {
+        tag: 0x26,
+        // No decoder configuration; reserved bits are ones.
+        data: [&ID3[..], &[0x0f]].concat(),
+    }
+}
+
+/// Points to the ID3 stream of our program.
+fn id3_pointer() -> Descriptor {
+    let [high, low] = PROGRAM.to_be_bytes();
+    Descriptor {
+        tag: 0x25,
+        // In this program; reserved bits are ones.
+        data: [&ID3[..], &[0x1f, high, low]].concat(),
     }
 }
 
@@ -131,7 +156,11 @@ fn pmt(
             program_num: PROGRAM,
             pcr_pid: pcr_pid.and_then(|pid| Pid::new(pid).ok()),
             version_number: version,
-            program_info: Vec::new(),
+            program_info: entries
+                .iter()
+                .filter(|entry| entry.stream_type == StreamType::PacketizedMetadata)
+                .map(|_| id3_pointer())
+                .collect(),
             es_info,
         }),
     )

@@ -501,6 +501,71 @@ fn changed_tracks_keep_pids_and_counters_and_raise_the_version() {
     assert_eq!(read_both(&out).len(), 3);
 }
 
+#[test]
+fn id3_tags_come_back_with_their_times() {
+    let timed = |pts, len: usize| TimedMetadata {
+        pts,
+        duration: None,
+        scheme: Scheme::Id3,
+        bytes: [&b"ID3\x04\0\0"[..], &vec![7; len]].concat().into(),
+    };
+    let (mut muxer, _) = Muxer::new(&list(vec![h264()]));
+    let mut out = BytesMut::new();
+    // Not announced: nothing is written.
+    muxer.timed(&timed(0, 9), &mut out).unwrap();
+    assert!(out.is_empty() && muxer.carry_metadata() && muxer.carry_metadata());
+    muxer.tables(&mut out);
+    let tags = [
+        timed(900, 10),
+        timed(93_600, 70),
+        timed(93_600, 400),
+        timed(200_000, 65_000),
+    ];
+    for (n, tag) in (0..).zip(&tags) {
+        muxer
+            .unit(
+                &video(n * 1_000, 0, &[&nal(0x65, 300)]).random_access(),
+                &mut out,
+            )
+            .unwrap();
+        muxer.timed(tag, &mut out).unwrap();
+    }
+    let error = muxer.timed(&timed(0, 65_530), &mut out).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "timed metadata has 65536 bytes, more than 65522"
+    );
+    let packets = packets(&out);
+    reader::check_continuity(&packets);
+    let map = packets.iter().find(|packet| packet.pid == 0x1000).unwrap();
+    let map = section(map);
+    // Pointer in the program's descriptors, and the stream with its own.
+    assert_eq!(
+        map[10..29],
+        hex("f01125 0f ffff49443320 ff49443320 00 1f 0001"
+            .replace(' ', "")
+            .as_str())
+    );
+    let entry = hex("15e0fff00f260dffff49443320ff49443320000f");
+    assert!(
+        map.windows(entry.len()).any(|window| window == entry),
+        "{map:x?}"
+    );
+
+    let mut demuxer = Demuxer::default();
+    demuxer.push(out.freeze());
+    demuxer.finish();
+    let mut read = Vec::new();
+    while let Some(event) = demuxer.poll().unwrap() {
+        match event {
+            crate::Event::Timed(timed) => read.push(timed.as_ref().clone()),
+            crate::Event::Damage(damage) => panic!("{damage:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(read, tags);
+}
+
 /// Every payload length around one and two packets, with and without adaptation field.
 #[test]
 fn every_length_fills_its_packets_exactly() {

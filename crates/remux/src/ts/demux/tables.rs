@@ -138,7 +138,10 @@ fn content(stream_type: u8, info: &[u8], program: Option<[u8; 4]>) -> Content {
         0x11 => Content::Latm,
         0x1b => Content::Media(Codec::H264),
         0x24 => Content::Media(Codec::H265),
-        0x15 => Content::Id3,
+        // Others are KLV and private formats; without a descriptor nothing else was seen.
+        0x15 if !has(0x26) || descriptors(info).any(|(tag, data)| is_id3_metadata(tag, data)) => {
+            Content::Id3
+        }
         // ATSC A/53 part 3 §6.7; other registries give these numbers other meanings.
         0x81 => Content::Media(Codec::Ac3),
         0x84 | 0x87 => Content::Media(Codec::Eac3),
@@ -157,6 +160,20 @@ fn content(stream_type: u8, info: &[u8], program: Option<[u8; 4]>) -> Content {
         },
         _ => Content::Other,
     }
+}
+
+/// Whether a metadata descriptor (§2.6.60) is of ID3: by the format's identifier.
+fn is_id3_metadata(tag: u8, data: &[u8]) -> bool {
+    // An application format of 0xffff has an identifier before it.
+    let at = if data.starts_with(&[0xff, 0xff]) {
+        6
+    } else {
+        2
+    };
+    tag == 0x26
+        && data
+            .get(at..)
+            .is_some_and(|rest| rest.starts_with(b"\xffID3 "))
 }
 
 /// `format_identifier` of a registration descriptor (§2.6.8).
