@@ -71,7 +71,7 @@ pub(crate) fn sources() -> Vec<Source> {
     sources
 }
 
-fn source(path: &Path) -> Option<Source> {
+pub(crate) fn source(path: &Path) -> Option<Source> {
     let mut demuxer = Demuxer::new(Limits::default());
     demuxer.push(std::fs::read(path).unwrap().into());
     let mut parser = Parser::new(Limits::default());
