@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use fanout::Ready;
 use hub::{Frame, JoinAt, Received, Stream, Subscriber};
 use media::Headers;
 use rtmp::StreamEnd;
@@ -22,7 +23,6 @@ use crate::pace::{Pace, Work};
 use crate::protocol::NewViewer;
 use crate::viewer::{Gone, Viewer};
 use crate::vitals::Vitals;
-use crate::wake::Ready;
 use crate::window::Window;
 
 /// How often stalled viewers and session timeouts are looked for.

@@ -32,7 +32,6 @@ mod protocol;
 mod socket;
 mod viewer;
 mod vitals;
-mod wake;
 mod window;
 mod worker;
 mod ws;

@@ -16,12 +16,17 @@
 //! - With readers up to date, no more is kept than the last [`Config::keep_joins`] join points
 //!   need; a stream that nobody reads costs its current group of pictures.
 //!
+//! Beside it, [`Ready`]: behind a reader that is a worker stand thousands of viewers, and it is told
+//! which of their sockets have room again.
+//!
 //! Generic over the item: this crate knows nothing of media, and nothing of tokio (readers
 //! register a [`std::task::Waker`]). Deliberately absent: clocks, threads, queues per reader.
 
 mod reader;
+mod ready;
 mod ring;
 mod sync;
 
 pub use reader::{Read, Reader};
+pub use ready::Ready;
 pub use ring::{Config, Entry, JoinAt, Ring};

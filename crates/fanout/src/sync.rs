@@ -1,4 +1,4 @@
-//! The mutex of the ring: std's, or loom's when a model runs (`--cfg loom`).
+//! The mutex of this crate: std's, or loom's when a model runs (`--cfg loom`).
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Arc, Mutex, MutexGuard};
