@@ -59,7 +59,8 @@ pub enum Scheme {
 /// A part of the input that could not be used, and what was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
-    /// Bytes of the input that are lost, from its start.
+    /// Bytes of the input that are lost, from its start; of a folder, from the start of the file that
+    /// `what` names.
     pub bytes: Range<u64>,
     /// The track that it belongs to, where that is known.
     pub track: Option<TrackId>,
