@@ -39,3 +39,23 @@ fn corpus_of_rtmp_server_session_runs_through() {
 fn corpus_of_rtmp_client_session_runs_through() {
     replay("rtmp_client_session", crate::rtmp_client_session);
 }
+
+#[test]
+fn corpus_of_flv_file_runs_through() {
+    replay("flv_file", crate::flv_file);
+}
+
+#[test]
+fn corpus_of_flv_ts_flv_runs_through() {
+    replay("flv_ts_flv", crate::flv_ts_flv);
+}
+
+#[test]
+fn corpus_of_hls_folder_runs_through() {
+    replay("hls_folder", crate::hls_folder);
+}
+
+#[test]
+fn corpus_of_ts_demux_runs_through() {
+    replay("ts_demux", crate::ts_demux);
+}

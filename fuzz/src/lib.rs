@@ -8,12 +8,18 @@
 mod amf;
 mod chunk;
 mod flv;
+mod flv_file;
+mod hls;
 mod session;
+mod ts;
 
 pub use amf::amf0_decode;
 pub use chunk::rtmp_chunk_reader;
 pub use flv::flv_demux;
+pub use flv_file::flv_file;
+pub use hls::hls_folder;
 pub use session::{rtmp_client_session, rtmp_server_session};
+pub use ts::{flv_ts_flv, ts_demux};
 
 #[cfg(test)]
 mod corpus;
