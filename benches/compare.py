@@ -257,7 +257,7 @@ CASES = {
     "watch": case("1 publisher at 2.55 Mbit/s, 100 RTMP viewers joining at 15/s", "nginx-rtmp xiu sidestream",
                   "join p99 ≤ 5 ms, latency p50 / p99 ≤ 1 / 3 ms", {"join_p99_ms": 5, "p50_ms": 1, "p99_ms": 3}, viewers=100, media="720p", ramp=15),
 }
-MOST = {"sidestream": (8000, 12000, 16000), "nginx-rtmp": (2000, 3000, 4000, 5000)}
+MOST = {"sidestream": (12000, 16000), "nginx-rtmp": (3000, 4000, 5000, 6000)}
 MOST_P99 = 0.3
 
 
