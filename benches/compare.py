@@ -461,7 +461,7 @@ def verdict(name, values, reference):
         text = f"{number(values[what])}{UNITS[what]}"
         if what == "s_per_gb" and there and reference.get(what):
             against = "nginx" if CASES[name]["play"] == "hls" else "limit"
-            text += f" ({values[what] / reference[what]:.2f} × {against}; asked: {bound / there:.2f} × its {there} on a faster machine)"
+            text += f" ({values[what] / reference[what]:.2f} × {against}; asked: {bound / there:.2f} × the {there} of the machine it was set on)"
         told.append(text)
     return f"**no**: {', '.join(told)}"
 
