@@ -101,7 +101,9 @@ impl Pace {
     /// When something that is new at `now` is to be written.
     fn next(&self, batch: Batch, now: Instant) -> Instant {
         match batch {
-            Batch::For(length) => now + length,
+            // The viewer in the middle of the pass has it after `length`: those at its end wait for
+            // the pass, too, and would otherwise have it later by all of that.
+            Batch::For(length) => now + length - (self.work.pass.get() / 2).min(length / 2),
             Batch::Auto => {
                 let wait = (self.work.pass.get() * SHARE).min(AUTO_BOUND);
                 match self.passed {
@@ -161,6 +163,21 @@ mod tests {
         let passed = settle(&mut pace, Instant::now(), MS * 12);
         assert!(!is_due(&mut pace, Batch::Auto, passed + MS * 34));
         assert!(is_due(&mut pace, Batch::Auto, passed + MS * 36));
+    }
+
+    #[tokio::test]
+    async fn a_fixed_length_is_what_the_middle_viewer_waits() {
+        let mut pace = Pace::new(Rc::default());
+        let now = settle(&mut pace, Instant::now(), MS * 14) + MS * 14;
+        let batch = Batch::For(MS * 50);
+        assert!(!is_due(&mut pace, batch, now));
+        assert!(!is_due(&mut pace, batch, now + MS * 42));
+        assert!(is_due(&mut pace, batch, now + MS * 44));
+        // A pass that takes for ever leaves it at a half.
+        let now = settle(&mut pace, now, MS * 500) + MS * 500;
+        assert!(!is_due(&mut pace, batch, now));
+        assert!(!is_due(&mut pace, batch, now + MS * 24));
+        assert!(is_due(&mut pace, batch, now + MS * 25));
     }
 
     #[tokio::test]
