@@ -1,12 +1,74 @@
-//! What does a fragment cost over the copy of its media, for a segment and for a part? And what
-//! does the `mp4` crate need to read the segment back?
+//! What does a fragment cost over the copy of its media, for a segment and for a part, against the
+//! `mp4` crate, which writes the segment's units into a plain file (it has no fragments)? And what
+//! does that crate need to read the segment back?
 #![allow(missing_docs, reason = "criterion makes public functions")]
 
 use std::io::Cursor;
 
+use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use media::{AccessUnit, TrackKind, TrackList};
+use mp4::{
+    AacConfig, AvcConfig, MediaConfig, Mp4Config, Mp4Sample, Mp4Writer, TrackConfig, TrackType,
+};
 use remux::mp4::FragmentMuxer;
 use sidestream_benches::Clip;
+
+/// Samples for the `mp4` crate, with the number of their track.
+fn samples(tracks: &TrackList, units: &[AccessUnit]) -> Vec<(u32, Mp4Sample)> {
+    let sample = |unit: &AccessUnit| {
+        let is_video = tracks.get(unit.track)?.kind() == TrackKind::Video;
+        let sample = Mp4Sample {
+            start_time: u64::try_from(unit.dts.0).ok()?,
+            duration: if is_video { 40 } else { 21 },
+            rendering_offset: i32::try_from(unit.pts().0 - unit.dts.0).ok()?,
+            is_sync: !is_video || unit.is_random_access(),
+            bytes: unit.payload.clone(),
+        };
+        Some((if is_video { 1 } else { 2 }, sample))
+    };
+    units.iter().filter_map(sample).collect()
+}
+
+/// A plain file of them.
+fn write(samples: &[(u32, Mp4Sample)], room: usize) -> Bytes {
+    let brand = str::parse("isom").expect("a brand");
+    let config = Mp4Config {
+        major_brand: brand,
+        minor_version: 512,
+        compatible_brands: vec![brand],
+        timescale: 1_000,
+    };
+    let out = Cursor::new(Vec::with_capacity(room));
+    let mut writer = Mp4Writer::write_start(out, &config).expect("a Vec takes all");
+    let avc = AvcConfig {
+        width: 1_280,
+        height: 720,
+        seq_param_set: vec![0x67, 0x64, 0, 0x1f],
+        pic_param_set: vec![0x68],
+    };
+    let kinds = [
+        (TrackType::Video, MediaConfig::AvcConfig(avc)),
+        (
+            TrackType::Audio,
+            MediaConfig::AacConfig(AacConfig::default()),
+        ),
+    ];
+    for (track_type, media_conf) in kinds {
+        let track = TrackConfig {
+            track_type,
+            timescale: 1_000,
+            language: "und".to_owned(),
+            media_conf,
+        };
+        writer.add_track(&track).expect("a track");
+    }
+    for (track, sample) in samples {
+        writer.write_sample(*track, sample).expect("a sample");
+    }
+    writer.write_end().expect("the end");
+    writer.into_writer().into_inner().into()
+}
 
 fn bench(c: &mut Criterion) {
     let clip = Clip::load("demo.flv");
@@ -17,6 +79,11 @@ fn bench(c: &mut Criterion) {
         group.bench_function(format!("fragment/{name}"), |b| {
             let (mut muxer, _) = FragmentMuxer::new(&clip.tracks);
             b.iter(|| muxer.fragment(units, &[]).expect("sound"));
+        });
+        let given = samples(&clip.tracks, units);
+        assert_eq!(given.len(), units.len());
+        group.bench_function(format!("mp4_crate_writes/{name}"), |b| {
+            b.iter(|| write(&given, 2 * bytes));
         });
         group.bench_function(format!("copy_alone/{name}"), |b| {
             b.iter(|| {
