@@ -66,9 +66,11 @@ enum State {
 /// What was pushed and not yet read.
 #[derive(Debug, Default)]
 struct Input {
-    /// What is looked at, when it straddles pushes; comes before `rest`.
+    /// What is looked at, when it straddles pushes; its last bytes are the first of `rest`.
     gathered: BytesMut,
     rest: Bytes,
+    /// How many those are.
+    copied: usize,
     /// Where `gathered` begins.
     offset: u64,
     ended: bool,
@@ -365,6 +367,7 @@ impl Header {
 
 impl Input {
     fn push(&mut self, bytes: Bytes) {
+        self.rest.advance(std::mem::take(&mut self.copied));
         if self.rest.is_empty() {
             self.rest = bytes;
         } else if !bytes.is_empty() {
@@ -376,7 +379,7 @@ impl Input {
     }
 
     fn len(&self) -> usize {
-        self.gathered.len() + self.rest.len()
+        self.gathered.len() + self.rest.len() - self.copied
     }
 
     /// The next `len` bytes in one piece; `None` when there are not so many.
@@ -385,9 +388,11 @@ impl Input {
             return self.rest.get(..len);
         }
         if self.gathered.len() < len {
-            let missing = len - self.gathered.len();
-            let part = self.rest.split_to(missing.min(self.rest.len()));
-            self.gathered.extend_from_slice(&part);
+            let wanted = self.copied + len - self.gathered.len();
+            let end = wanted.min(self.rest.len());
+            let part = self.rest.get(self.copied..end).unwrap_or_default();
+            self.gathered.extend_from_slice(part);
+            self.copied = end;
         }
         self.gathered.get(..len)
     }
@@ -400,17 +405,27 @@ impl Input {
             return self.rest.split_to(len.min(self.rest.len()));
         }
         self.look(len);
-        self.gathered
-            .split_to(len.min(self.gathered.len()))
-            .freeze()
+        let taken = self.gathered.split_to(len.min(self.gathered.len()));
+        self.uncopy();
+        taken.freeze()
     }
 
     fn skip(&mut self, len: usize) {
         let first = len.min(self.gathered.len());
         self.gathered.advance(first);
+        self.uncopy();
         let second = (len - first).min(self.rest.len());
         self.rest.advance(second);
         self.offset += (first + second) as u64;
+    }
+
+    /// Goes on in `rest` when nothing is gathered but what is there too.
+    fn uncopy(&mut self) {
+        if let Some(done) = self.copied.checked_sub(self.gathered.len()) {
+            self.rest.advance(done);
+            self.gathered.clear();
+            self.copied = 0;
+        }
     }
 
     /// Skips bytes that are no tag's type.
