@@ -26,6 +26,16 @@ fn corpus_of_flv_demux_runs_through() {
 }
 
 #[test]
+fn corpus_of_mp4_demux_runs_through() {
+    replay("mp4_demux", crate::mp4_demux);
+}
+
+#[test]
+fn corpus_of_mp4_round_trip_runs_through() {
+    replay("mp4_round_trip", crate::mp4_round_trip);
+}
+
+#[test]
 fn corpus_of_rtmp_chunk_reader_runs_through() {
     replay("rtmp_chunk_reader", crate::rtmp_chunk_reader);
 }

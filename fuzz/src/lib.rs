@@ -10,6 +10,7 @@ mod chunk;
 mod flv;
 mod flv_file;
 mod hls;
+mod mp4;
 mod session;
 mod ts;
 
@@ -18,6 +19,7 @@ pub use chunk::rtmp_chunk_reader;
 pub use flv::flv_demux;
 pub use flv_file::flv_file;
 pub use hls::hls_folder;
+pub use mp4::{mp4_demux, mp4_round_trip};
 pub use session::{rtmp_client_session, rtmp_server_session};
 pub use ts::{flv_ts_flv, ts_demux};
 
