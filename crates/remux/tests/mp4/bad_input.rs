@@ -118,11 +118,7 @@ fn cut_at_every_box_and_at_random_bytes() {
     ] {
         let mut cuts = Vec::new();
         boxes(&file, 0, file.len(), &mut cuts);
-        let mut seed = 11_u64;
-        cuts.extend((0..200).map(|_| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (seed >> 33) as usize % file.len()
-        }));
+        cuts.extend(random_cuts(11, file.len()));
         let whole: Bytes = file.into();
         let all = demux(&whole, Shell::File(1 << 20));
         assert!(all.units.len() > 200);
@@ -170,6 +166,57 @@ fn cut_at_every_box_and_at_random_bytes() {
             }
         }
     }
+}
+
+/// Files of others: what comes of a part of one is a part of what comes of the whole.
+#[test]
+fn shared_files_cut_at_every_box_and_at_random_bytes() {
+    /// Enough to tell units from one another.
+    fn key(unit: &media::AccessUnit) -> (u16, i64, i64, usize) {
+        (unit.track.0, unit.dts.0, unit.pts().0, unit.payload.len())
+    }
+    for (name, file) in files("mp4") {
+        let all = demux(&file, Shell::File(1 << 20));
+        // Init segments have no units, segments alone cannot be read.
+        if all.units.is_empty() {
+            continue;
+        }
+        let known: std::collections::BTreeSet<_> = all.units.iter().map(key).collect();
+        let mut cuts = Vec::new();
+        boxes(&file, 0, file.len(), &mut cuts);
+        cuts.extend(random_cuts(13, file.len()));
+        for cut in cuts {
+            let told = demux(&file.slice(..cut), Shell::File(1 << 20));
+            match told.error {
+                None => {
+                    assert!(
+                        told.units.iter().all(|unit| known.contains(&key(unit))),
+                        "{name} cut at {cut}"
+                    );
+                    assert!(told.units.len() <= all.units.len(), "{name} cut at {cut}");
+                }
+                Some(DemuxError::NoMovie { len }) => assert_eq!(len, cut as u64, "{name}"),
+                Some(DemuxError::CutOff { offset, have, .. }) => {
+                    assert_eq!(offset + have, cut as u64, "{name}");
+                }
+                // The box that is cut off.
+                Some(DemuxError::Malformed { offset, .. }) => {
+                    assert!(offset < cut as u64, "{name} cut at {cut}: {offset}");
+                }
+                Some(other) => panic!("{name} cut at {cut}: {other}"),
+            }
+        }
+    }
+}
+
+/// 200 places in a file.
+fn random_cuts(seed: u64, len: usize) -> impl Iterator<Item = usize> {
+    std::iter::successors(Some(seed), |seed| {
+        Some(seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1))
+    })
+    .skip(1)
+    .take(200)
+    .map(move |seed| (seed >> 33) as usize % len)
 }
 
 #[test]

@@ -35,16 +35,19 @@ pub(crate) enum Shell {
     Pipe(usize),
 }
 
+impl Shell {
+    /// What is read from, and the most bytes of a read.
+    fn input(self, file: &Bytes) -> (Input, usize) {
+        let len = file.len() as u64;
+        match self {
+            Self::File(step) => (Input::File { len }, step),
+            Self::Pipe(step) => (Input::Pipe, step),
+        }
+    }
+}
+
 pub(crate) fn demux(file: &Bytes, shell: Shell) -> Told {
-    let (input, step) = match shell {
-        Shell::File(step) => (
-            Input::File {
-                len: file.len() as u64,
-            },
-            step,
-        ),
-        Shell::Pipe(step) => (Input::Pipe, step),
-    };
+    let (input, step) = shell.input(file);
     let mut demuxer = Demuxer::new(input);
     let mut told = Told::default();
     let mut position = 0;
@@ -55,12 +58,11 @@ pub(crate) fn demux(file: &Bytes, shell: Shell) -> Told {
                 if matches!(shell, Shell::Pipe(_)) {
                     assert!(offset >= position, "a pipe does not go back");
                 }
-                let from = usize::try_from(offset).unwrap().min(file.len());
-                let to = (from + len.min(step)).min(file.len());
-                position = offset.max(to as u64);
+                let bytes = read(file, offset, len.min(step));
+                position = offset + bytes.len() as u64;
                 told.reads += 1;
-                told.read_bytes += (to - from) as u64;
-                demuxer.push(file.slice(from..to));
+                told.read_bytes += bytes.len() as u64;
+                demuxer.push(bytes);
             }
             Ok(Step::Event(event)) => match event {
                 Event::Tracks(tracks) => {
@@ -83,6 +85,25 @@ pub(crate) fn demux(file: &Bytes, shell: Shell) -> Told {
             }
         }
     }
+}
+
+/// Everything that a sound file tells, in order.
+pub(crate) fn events(file: &Bytes, shell: Shell) -> Vec<Event> {
+    let (input, step) = shell.input(file);
+    let mut demuxer = Demuxer::new(input);
+    let mut events = Vec::new();
+    loop {
+        match demuxer.poll().unwrap() {
+            Step::Read { offset, len } => demuxer.push(read(file, offset, len.min(step))),
+            Step::Event(event) => events.push(event),
+            Step::End => return events,
+        }
+    }
+}
+
+fn read(file: &Bytes, offset: u64, len: usize) -> Bytes {
+    let from = usize::try_from(offset).unwrap().min(file.len());
+    file.slice(from..(from + len).min(file.len()))
 }
 
 /// Does what a muxer wants to a file in memory.

@@ -8,9 +8,13 @@
 mod bad_input;
 mod drive;
 mod ffprobe;
+mod framemd5;
+mod large;
+mod mp4_crate;
 mod read;
 mod record;
 mod round_trip;
 #[path = "../muxers/source.rs"]
 #[allow(dead_code)]
 mod source;
+mod through;

@@ -190,12 +190,19 @@ fn files_of_ffmpeg() {
         ("ac3.mp4", format!("{TONE} -c:a ac3"), 0),
         (
             "eac3.mp4",
-            format!("{TONE} -c:a eac3 -movflags +frag_every_frame+empty_moov"),
+            format!("{TONE} -c:a eac3 -movflags +frag_every_frame+delay_moov"),
             0,
         ),
         (
             "two-audio.mp4",
             format!("{VIDEO} {TONE} {TONE} -map 0 -map 1 -map 2 {X264} -c:a:0 aac -c:a:1 ac3"),
+            50,
+        ),
+        (
+            "many.mp4",
+            format!(
+                "{VIDEO} {TONE} {TONE} -map 0 -map 1 -map 2 -map 0 {X264} -c:a:0 aac -c:a:1 libmp3lame {fragments}"
+            ),
             50,
         ),
         ("mp3.mov", format!("{TONE} -c:a libmp3lame -f mov"), 0),

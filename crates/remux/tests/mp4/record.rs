@@ -7,13 +7,13 @@ use crate::round_trip::fragments;
 use crate::source::{Source, sources};
 
 /// A recording as its writes: after each the file is in a state that a crash may leave.
-struct Recording {
-    states: Vec<Vec<u8>>,
+pub(crate) struct Recording {
+    pub(crate) states: Vec<Vec<u8>>,
     /// Length behind each fragment, and the units so far.
-    fragments: Vec<(usize, usize)>,
+    pub(crate) fragments: Vec<(usize, usize)>,
 }
 
-fn record(source: &Source) -> Recording {
+pub(crate) fn record(source: &Source) -> Recording {
     let (mut recorder, _) = Recorder::new(&source.tracks, Origin::First);
     let mut file = Vec::new();
     apply(&mut file, [recorder.start()]);

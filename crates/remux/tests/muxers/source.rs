@@ -7,7 +7,7 @@ use media::{AccessUnit, Dts, Track, TrackId, TrackList};
 use remux::flv::{Demuxer, Event, Limits, Parser, TagKind};
 
 /// Folders with sound files.
-const FOLDERS: [&str; 4] = ["flv", "flv-edge", "flv-ffmpeg", "flv-remux"];
+pub(crate) const FOLDERS: [&str; 4] = ["flv", "flv-edge", "flv-ffmpeg", "flv-remux"];
 /// Files whose clock breaks: what becomes of that is decided before the muxers.
 const BROKEN_CLOCK: &str = "ts-jump-back-to-0.flv";
 
