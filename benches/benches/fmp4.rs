@@ -1,6 +1,6 @@
 //! What does a fragment cost over the copy of its media, for a segment and for a part, against the
 //! `mp4` crate, which writes the segment's units into a plain file (it has no fragments)? And what
-//! does that crate need to read the segment back?
+//! does that crate need to read the segment back? How fast does FLV become fragments in memory?
 #![allow(missing_docs, reason = "criterion makes public functions")]
 
 use std::io::Cursor;
@@ -13,6 +13,7 @@ use mp4::{
 };
 use remux::mp4::FragmentMuxer;
 use sidestream_benches::Clip;
+use sidestream_benches::flv_to_fmp4::flv_to_fmp4;
 
 /// Samples for the `mp4` crate, with the number of their track.
 fn samples(tracks: &TrackList, units: &[AccessUnit]) -> Vec<(u32, Mp4Sample)> {
@@ -109,5 +110,18 @@ fn bench(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench);
+/// 60 MB, so that the payload does not lie in a cache.
+fn remux(c: &mut Criterion) {
+    let clip = Clip::load("demo.flv");
+    let file = clip.repeated(32);
+    let remuxed = flv_to_fmp4(&file);
+    assert_eq!(remuxed.units, 32 * clip.units.len() as u64);
+    assert!(remuxed.bytes > 32 * clip.payload_bytes());
+    let mut group = c.benchmark_group("flv_to_fmp4");
+    group.throughput(Throughput::Bytes(file.len() as u64));
+    group.bench_function("2M", |b| b.iter(|| flv_to_fmp4(&file)));
+    group.finish();
+}
+
+criterion_group!(benches, bench, remux);
 criterion_main!(benches);

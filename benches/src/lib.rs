@@ -1,11 +1,13 @@
 //! Shared inputs of the benches: a clip of `testdata/` as tags, tracks, access units and RTMP
 //! bytes.
 
+pub mod flv_to_fmp4;
+
 use std::path::Path;
 
 use bytes::Bytes;
 use media::{AccessUnit, Dts, TrackList};
-use remux::flv::{Demuxer, Event, Limits, Parser, Tag, TagKind};
+use remux::flv::{Demuxer, Event, Limits, Parser, Tag, TagKind, tag_header};
 use rtmp::chunk::{MessageHeader, slices};
 
 /// A clip in memory.
@@ -75,6 +77,23 @@ impl Clip {
             }
         }
         out
+    }
+
+    /// The file with its tags so many times over, their clock going on.
+    #[must_use]
+    pub fn repeated(&self, times: u32) -> Bytes {
+        let period_ms = self.tags.last().map_or(0, |tag| tag.timestamp) + 40;
+        let mut out = self.file.get(..13).map_or_else(Vec::new, <[u8]>::to_vec);
+        for n in 0..times {
+            for tag in &self.tags {
+                let header = tag_header(tag.kind, tag.timestamp + n * period_ms, tag.body.len());
+                out.extend_from_slice(&header);
+                out.extend_from_slice(&tag.body);
+                let len = u32::try_from(header.len() + tag.body.len()).unwrap_or(u32::MAX);
+                out.extend_from_slice(&len.to_be_bytes());
+            }
+        }
+        out.into()
     }
 
     /// Payload of all units, in bytes.
