@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use amf0::Value;
 use bytes::{Bytes, BytesMut};
-use media::{AccessUnit, DataMessage, Dts, Headers, Rounding, Timescale, TrackId, TrackKind};
+use media::{
+    AccessUnit, DataMessage, Dts, Extra, Headers, Rounding, Timescale, TrackId, TrackKind,
+};
 
 use super::{Muxer, metadata};
 use crate::mp4::Write;
@@ -141,6 +143,14 @@ impl FileMuxer {
         self.muxer.headers(headers, dts, &mut out);
         self.kinds |= kinds(headers);
         self.headers = headers.clone();
+        self.append(out)
+    }
+
+    /// What the publisher says about a track besides its configuration, at `dts` (milliseconds);
+    /// nothing for tracks that no headers named.
+    pub fn extra(&mut self, extra: &Extra, dts: Dts) -> Write {
+        let mut out = Vec::new();
+        self.muxer.extra(extra, dts, &mut out);
         self.append(out)
     }
 

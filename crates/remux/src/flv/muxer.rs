@@ -1,7 +1,7 @@
 //! Access units to FLV files.
 
 use bytes::Bytes;
-use media::{AccessUnit, DataMessage, Dts, Headers, Rounding, Timescale, TrackKind};
+use media::{AccessUnit, DataMessage, Dts, Extra, Headers, Rounding, Timescale, TrackKind};
 
 use super::{TagKind, header_body, metadata, unit_body};
 
@@ -64,6 +64,15 @@ impl Muxer {
             }
         }
         self.headers = headers.clone();
+    }
+
+    /// What the publisher says about a track besides its configuration, at `dts` (milliseconds);
+    /// nothing for tracks that no headers named.
+    pub fn extra(&mut self, extra: &Extra, dts: Dts, out: &mut Vec<Bytes>) {
+        if let Some(track) = self.headers.tracks.get(extra.track) {
+            let body = extra.flv_body.clone();
+            push_tag(kind(track.kind()), wrap(dts.0), &[], body, out);
+        }
     }
 
     /// An access unit as a tag; nothing for tracks that no headers named.
