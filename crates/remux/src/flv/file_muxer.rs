@@ -35,12 +35,18 @@ const OURS: [&str; 11] = [
     "hasMetadata",
     "canSeekToEnd",
     "keyframes",
-    "padding",
+    PADDING,
     "starttime",
 ];
 /// Bytes of a publisher's metadata that are taken over; more is replaced by our own. Threat: it is
 /// kept for as long as the file is open.
 const MAX_METADATA: usize = 32 << 10;
+/// The property of blanks, and what it takes beside them: its name's length, its type, its length.
+const PADDING: &str = "padding";
+const PADDING_OVERHEAD: usize = 2 + PADDING.len() + 1 + 2;
+/// Longest string that FFmpeg reads, and blanks of one property where several are needed.
+const MAX_STRING: usize = 1_023;
+const PADDING_PIECE: usize = 1_000;
 /// Where the file header says which kinds of tags there are (FLV 10.1 §E.2).
 const FLAGS_AT: u64 = 4;
 /// File header with its size behind it, then the script tag's header.
@@ -280,7 +286,13 @@ impl FileMuxer {
             ("times".to_owned(), times),
         ];
         all.push(("keyframes".to_owned(), Value::Object(table)));
-        all.push(("padding".to_owned(), Value::LongString(" ".repeat(blanks))));
+        // FFmpeg 5.1 complains of long strings.
+        let mut left = blanks;
+        while left > MAX_STRING {
+            all.push((PADDING.to_owned(), Value::String(" ".repeat(PADDING_PIECE))));
+            left -= PADDING_PIECE + PADDING_OVERHEAD;
+        }
+        all.push((PADDING.to_owned(), Value::String(" ".repeat(left))));
         let mut out = BytesMut::new();
         amf0::encode_all(
             &[Value::from("onMetaData"), Value::EcmaArray(all)],
