@@ -1,0 +1,648 @@
+//! What of a stream goes into which file, and at what time of it. Pure.
+//!
+//! ```text
+//!            random access point        enough to know all tracks
+//!  Waiting ─────────────────────▶ Opening ──────────▶ Running ──┐ split, other codecs:
+//!     ▲                                                 │  ▲    │ next file at the same unit
+//!     └────────────── pause, loss of space ─────────────┘  └────┘
+//! ```
+//!
+//! - A file begins at a random access point; a file that follows another begins with the unit
+//!   that the other one ends before: nothing is lost or doubled between them.
+//! - Times in a file count from its first unit, all tracks moved by the same whole number of
+//!   milliseconds. Missing media leaves a hole in time; a pause does not.
+//! - Tracks whose configuration changes wait for the next random access point of the video, and
+//!   open the next file with it.
+
+use std::sync::Arc;
+
+use hub::{Discontinuity, Frame, Item};
+use media::{
+    AccessUnit, DataMessage, Dts, Extra, Headers, Rounding, Timescale, TrackId, TrackKind,
+    TrackList,
+};
+
+use crate::config::{Clock, Split};
+use crate::format::Media;
+use crate::manifest::{Cause, Gap};
+
+/// Longest wait for tracks that have not sent anything, in milliseconds.
+const OPENING_MS: i64 = 700;
+/// Most that is held back to begin a file, or for the next one. Threat: a publisher that changes
+/// its configuration and never sends a random access point.
+const HELD_BYTES: usize = 16 << 20;
+/// The same, in milliseconds.
+const HELD_MS: i64 = 10_000;
+/// A hole shorter than this is jitter.
+const GAP_MS: i64 = 250;
+/// A track that has sent nothing for this long does not decide where a file begins.
+const RECENT_MS: i64 = 2_000;
+
+/// What the writer is to do, in order.
+#[derive(Debug)]
+pub(crate) enum Act {
+    /// Begin the next file.
+    Open(Opening),
+    /// Write a unit, its times those of the file.
+    Unit {
+        unit: AccessUnit,
+        /// A reader could start here.
+        join: bool,
+    },
+    /// Write a data message, its time that of the file.
+    Data(Arc<DataMessage>),
+    /// Write what the publisher says about a track, at this time of the file.
+    Extra(Arc<Extra>, i64),
+    /// What follows does not continue what came before.
+    Break,
+    /// Something is missing.
+    Gap(Gap),
+    /// The file is complete.
+    Close(End),
+}
+
+/// Where a file ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    /// In its own milliseconds.
+    pub(crate) ms: i64,
+    /// When its last unit arrived, in milliseconds of the Unix epoch.
+    pub(crate) wall_ms: Option<i64>,
+}
+
+/// How a file begins.
+#[derive(Debug)]
+pub(crate) struct Opening {
+    pub(crate) headers: Headers,
+    /// When its first unit arrived, in milliseconds of the Unix epoch.
+    pub(crate) wall_ms: i64,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Session {
+    media: Media,
+    split: Split,
+    /// Of the stream, with the tracks that are recorded.
+    headers: Headers,
+    state: State,
+    /// Wall time of the newest unit minus its stream time; `None` before the first.
+    wall_offset_ms: Option<i64>,
+    /// What the next unit that is written comes behind.
+    hole: Option<Hole>,
+    split_asked: bool,
+    /// How far each track was written, in stream time.
+    heads: Vec<Head>,
+}
+
+#[derive(Debug)]
+enum State {
+    Waiting,
+    Opening(Held),
+    Running(Running),
+    Paused(Option<Running>),
+}
+
+/// Units that wait for a file.
+#[derive(Debug, Default)]
+struct Held {
+    items: Vec<(Arc<Frame>, i64)>,
+    bytes: usize,
+    /// The file goes on, with this much of it written.
+    resumes: Option<Running>,
+}
+
+/// A file that is open.
+#[derive(Clone, Debug)]
+struct Running {
+    /// Stream time at which the file has time 0.
+    origin_ms: i64,
+    /// Its tracks.
+    tracks: Arc<TrackList>,
+    next_clock_ms: Option<i64>,
+    /// Frames of changed tracks that open the next file.
+    ahead: Vec<(Arc<Frame>, i64)>,
+    ahead_bytes: usize,
+    /// Video is left out until it can be decoded again.
+    blind: bool,
+    /// Where the last unit ends, in the file's time.
+    end_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Head {
+    track: TrackId,
+    last_ms: i64,
+    delta_ms: i64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    cause: Cause,
+    /// Stream time at which it begins.
+    from_ms: Option<i64>,
+}
+
+impl Session {
+    pub(crate) fn new(media: Media, split: Split) -> Self {
+        Self {
+            media,
+            split,
+            headers: Headers::default(),
+            state: State::Waiting,
+            wall_offset_ms: None,
+            hole: None,
+            split_asked: false,
+            heads: Vec::new(),
+        }
+    }
+
+    /// The frames since the last call arrived until `wall_ms`; `newest_ms` is the stream time of
+    /// the newest of them.
+    pub(crate) fn arrived(&mut self, wall_ms: i64, newest_ms: i64) {
+        self.wall_offset_ms = Some(wall_ms - newest_ms);
+    }
+
+    /// The stream's headers, at a random access point; `missed` frames were lost before it.
+    pub(crate) fn join(&mut self, headers: &Headers, missed: u64, out: &mut Vec<Act>) {
+        let tracks = Arc::new(self.media.of(&headers.tracks));
+        self.headers = Headers {
+            tracks: Arc::clone(&tracks),
+            ..headers.clone()
+        };
+        if missed > 0 {
+            self.lost(Cause::Overflow, out);
+        }
+        self.tracks_changed(&tracks);
+    }
+
+    /// Units are missing from here on, until a random access point.
+    pub(crate) fn lost(&mut self, cause: Cause, out: &mut Vec<Act>) {
+        let end = self.end_of_stream_ms();
+        match &mut self.state {
+            State::Running(running) => {
+                running.blind = true;
+                out.push(Act::Break);
+                self.hole.get_or_insert(Hole {
+                    cause,
+                    from_ms: end,
+                });
+            }
+            // What is held back is followed by a hole: begin again behind it.
+            State::Opening(held) => {
+                held.items.clear();
+                held.bytes = 0;
+            }
+            _ => {}
+        }
+    }
+
+    /// The file could not be written, and lacks its last `lost_ms`: the next one begins when it
+    /// can.
+    pub(crate) fn abandon(&mut self, cause: Cause, lost_ms: i64) {
+        let from_ms = self.end_of_stream_ms().map(|end| end - lost_ms);
+        let paused = matches!(self.state, State::Paused(_));
+        self.state = match paused {
+            true => State::Paused(None),
+            false => State::Waiting,
+        };
+        self.hole.get_or_insert(Hole { cause, from_ms });
+        self.heads.clear();
+    }
+
+    pub(crate) fn pause(&mut self, out: &mut Vec<Act>) {
+        self.settle(out);
+        let state = std::mem::replace(&mut self.state, State::Paused(None));
+        self.state = State::Paused(match state {
+            State::Running(mut running) => {
+                self.hole = Some(Hole {
+                    cause: Cause::Paused,
+                    from_ms: self.end_of_stream_ms(),
+                });
+                running.ahead.clear();
+                running.ahead_bytes = 0;
+                Some(running)
+            }
+            State::Paused(before) => before,
+            _ => None,
+        });
+    }
+
+    pub(crate) fn resume(&mut self) {
+        if let State::Paused(running) = &mut self.state {
+            self.state = match running.take() {
+                Some(running) => State::Opening(Held {
+                    resumes: Some(running),
+                    ..Held::default()
+                }),
+                None => State::Waiting,
+            };
+        }
+    }
+
+    /// The next random access point begins the next file.
+    pub(crate) fn split(&mut self) {
+        self.split_asked = true;
+    }
+
+    /// Where the open file ends so far.
+    pub(crate) fn end(&self) -> End {
+        let ms = match &self.state {
+            State::Running(running) | State::Paused(Some(running)) => running.end_ms,
+            State::Opening(held) => held.resumes.as_ref().map_or(0, |running| running.end_ms),
+            _ => 0,
+        };
+        let wall_ms = self.end_of_stream_ms().zip(self.wall_offset_ms);
+        End {
+            ms,
+            wall_ms: wall_ms.map(|(end, offset)| end + offset),
+        }
+    }
+
+    /// The stream is over, or the recording is.
+    pub(crate) fn finish(&mut self, out: &mut Vec<Act>) {
+        self.settle(out);
+        if let State::Running(running) = &mut self.state {
+            // What waited for a random access point that never came: better in a file of its own.
+            let ahead = std::mem::take(&mut running.ahead);
+            if units(&ahead).next().is_some() {
+                out.push(Act::Close(self.end()));
+                self.open(ahead, out);
+            }
+        }
+        let has_file = matches!(self.state, State::Running(_) | State::Paused(Some(_)));
+        if has_file {
+            out.push(Act::Close(self.end()));
+        }
+        self.state = State::Waiting;
+    }
+
+    /// One frame, in the stream's order.
+    pub(crate) fn frame(&mut self, frame: &Arc<Frame>, out: &mut Vec<Act>) {
+        match &frame.item {
+            Item::Tracks(tracks) => {
+                let tracks = Arc::new(self.media.of(tracks));
+                self.headers
+                    .extras
+                    .retain(|extra| tracks.get(extra.track).is_some());
+                self.headers.tracks = Arc::clone(&tracks);
+                self.tracks_changed(&tracks);
+            }
+            Item::Data(data) => {
+                if data.is_metadata() {
+                    self.headers.metadata = Some(Arc::clone(data));
+                }
+                self.aside(frame, out);
+            }
+            Item::Extra(extra) => {
+                let extras = &mut self.headers.extras;
+                extras.retain(|known| known.track != extra.track);
+                extras.push(Arc::clone(extra));
+                self.aside(frame, out);
+            }
+            Item::Discontinuity(why) => {
+                let cause = match why {
+                    Discontinuity::NewSession => Cause::Publisher,
+                    _ => Cause::Clock,
+                };
+                let has_video = self.headers.tracks.video().is_some();
+                let from_ms = self.end_of_stream_ms();
+                if let State::Running(running) = &mut self.state {
+                    running.blind |= has_video && cause == Cause::Publisher;
+                    out.push(Act::Break);
+                    self.hole.get_or_insert(Hole { cause, from_ms });
+                }
+            }
+            Item::Unit(unit) => {
+                let Some(track) = self.headers.tracks.get(unit.track) else {
+                    return;
+                };
+                let dts_ms = to_ms(track.timescale, unit.dts);
+                let is_video = track.kind() == TrackKind::Video;
+                let join = self.is_join(frame, is_video, unit);
+                self.unit(frame, unit, dts_ms, (is_video, join), out);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether a file could begin at a unit.
+    fn is_join(&self, frame: &Frame, is_video: bool, unit: &AccessUnit) -> bool {
+        match (is_video, self.headers.tracks.video()) {
+            (true, _) => unit.is_random_access(),
+            (false, None) => true,
+            // The hub says when sound may stand alone: at the very start, and when the picture
+            // has been silent for long.
+            (false, Some(_)) => frame.join,
+        }
+    }
+
+    fn unit(
+        &mut self,
+        frame: &Arc<Frame>,
+        unit: &AccessUnit,
+        dts_ms: i64,
+        (is_video, join): (bool, bool),
+        out: &mut Vec<Act>,
+    ) {
+        match &mut self.state {
+            State::Paused(_) => {}
+            State::Waiting => {
+                if join {
+                    self.state = State::Opening(Held::default());
+                    self.unit(frame, unit, dts_ms, (is_video, join), out);
+                }
+            }
+            State::Opening(held) => {
+                let sees = held
+                    .items
+                    .iter()
+                    .any(|(held, _)| matches!(&held.item, Item::Unit(u) if u.track == unit.track));
+                if held.items.is_empty() && !join || is_video && !sees && !unit.is_random_access() {
+                    return;
+                }
+                held.bytes += unit.size_bytes();
+                held.items.push((Arc::clone(frame), dts_ms));
+                if held.is_enough(&self.headers.tracks) {
+                    self.settle(out);
+                }
+            }
+            State::Running(running) => {
+                let rolls = self.split_asked
+                    || running.is_over(self.split, dts_ms, self.wall_offset_ms)
+                    || !same(&running.tracks, &self.headers.tracks);
+                let changed = !running.has(&self.headers.tracks, unit.track);
+                if running.blind && is_video {
+                    if !unit.is_random_access() {
+                        return;
+                    }
+                    running.blind = false;
+                }
+                let too_long = running.ahead_bytes > HELD_BYTES
+                    || running
+                        .ahead
+                        .first()
+                        .is_some_and(|(_, ms)| dts_ms - ms > HELD_MS);
+                if rolls && (join || too_long) {
+                    let mut held = std::mem::take(&mut running.ahead);
+                    held.push((Arc::clone(frame), dts_ms));
+                    out.push(Act::Close(self.end()));
+                    self.open(held, out);
+                } else if changed {
+                    running.ahead_bytes += unit.size_bytes();
+                    running.ahead.push((Arc::clone(frame), dts_ms));
+                } else {
+                    self.write(frame, dts_ms, join, out);
+                }
+            }
+        }
+    }
+
+    /// Data and extras: written where a file is open, held where one is about to.
+    fn aside(&mut self, frame: &Arc<Frame>, out: &mut Vec<Act>) {
+        match &mut self.state {
+            State::Opening(held) if !held.items.is_empty() => {
+                held.items.push((Arc::clone(frame), frame.time_ms));
+            }
+            State::Running(running) if running.ahead.is_empty() => {
+                self.write(frame, frame.time_ms, false, out);
+            }
+            State::Running(running) => running.ahead.push((Arc::clone(frame), frame.time_ms)),
+            _ => {}
+        }
+    }
+
+    fn tracks_changed(&mut self, tracks: &Arc<TrackList>) {
+        if let State::Running(running) = &mut self.state {
+            // Before anything of it was written, and where nothing changes for what was.
+            if same(&running.tracks, tracks) {
+                running.tracks = Arc::clone(tracks);
+            }
+        }
+    }
+
+    /// Ends an opening with what there is.
+    fn settle(&mut self, out: &mut Vec<Act>) {
+        let State::Opening(held) = &mut self.state else {
+            return;
+        };
+        let (items, resumes) = (std::mem::take(&mut held.items), held.resumes.take());
+        match resumes {
+            Some(running) if items.is_empty() => self.state = State::Running(running),
+            Some(running) if same(&running.tracks, &self.headers.tracks) => {
+                self.go_on(running, &items, out);
+            }
+            Some(running) => {
+                self.state = State::Paused(Some(running));
+                out.push(Act::Close(self.end()));
+                self.open(items, out);
+            }
+            None if items.is_empty() => self.state = State::Waiting,
+            None => self.open(items, out),
+        }
+    }
+
+    /// The same file after a pause: its time goes on where it stopped.
+    fn go_on(&mut self, mut running: Running, items: &[(Arc<Frame>, i64)], out: &mut Vec<Act>) {
+        let first_ms = units(items).map(|(_, ms)| ms).min().unwrap_or_default();
+        out.push(Act::Break);
+        if let Some(hole) = self.hole.take() {
+            let from_ms = hole.from_ms.unwrap_or(first_ms);
+            out.push(Act::Gap(Gap {
+                at_ms: running.end_ms,
+                missing_ms: (first_ms - from_ms).max(0),
+                in_time: false,
+                cause: hole.cause,
+            }));
+        }
+        running.origin_ms = first_ms - running.end_ms;
+        running.blind = false;
+        self.heads.clear();
+        self.state = State::Running(running);
+        self.write_all(items, out);
+    }
+
+    /// Begins a file with these frames.
+    fn open(&mut self, items: Vec<(Arc<Frame>, i64)>, out: &mut Vec<Act>) {
+        let first_ms = units(&items).map(|(_, ms)| ms).min().unwrap_or_default();
+        // Tracks lag behind each other: what is still to come of one that was written lately is
+        // later than what was written of it.
+        let to_come = self.heads.iter().filter(|head| {
+            let is_here = |(unit, _): (&AccessUnit, i64)| unit.track == head.track;
+            !units(&items).any(is_here)
+        });
+        let origin_ms = to_come
+            .map(|head| head.last_ms + 1)
+            .filter(|next| (first_ms - RECENT_MS..first_ms).contains(next))
+            .fold(first_ms, i64::min);
+        let wall_ms = first_ms + self.wall_offset_ms.unwrap_or_default();
+        self.split_asked = false;
+        let tracks = Arc::clone(&self.headers.tracks);
+        self.heads.retain(|head| tracks.get(head.track).is_some());
+        self.state = State::Running(Running {
+            origin_ms,
+            tracks,
+            next_clock_ms: self.split.at.map(|clock: Clock| clock.next(wall_ms)),
+            ahead: Vec::new(),
+            ahead_bytes: 0,
+            blind: false,
+            end_ms: 0,
+        });
+        out.push(Act::Open(Opening {
+            headers: self.headers.clone(),
+            wall_ms,
+        }));
+        self.write_all(&items, out);
+    }
+
+    fn write_all(&mut self, items: &[(Arc<Frame>, i64)], out: &mut Vec<Act>) {
+        for (frame, ms) in items {
+            let join = match &frame.item {
+                Item::Unit(unit) => {
+                    let track = self.headers.tracks.get(unit.track);
+                    let is_video = track.is_some_and(|track| track.kind() == TrackKind::Video);
+                    self.is_join(frame, is_video, unit)
+                }
+                _ => false,
+            };
+            self.write(frame, *ms, join, out);
+        }
+    }
+
+    fn write(&mut self, frame: &Arc<Frame>, dts_ms: i64, join: bool, out: &mut Vec<Act>) {
+        let State::Running(running) = &mut self.state else {
+            return;
+        };
+        let file_ms = dts_ms - running.origin_ms;
+        match &frame.item {
+            Item::Unit(unit) => {
+                let Some(track) = running.tracks.get(unit.track) else {
+                    return;
+                };
+                if let Some(hole) = self.hole.take() {
+                    let missing_ms = dts_ms - hole.from_ms.unwrap_or(dts_ms);
+                    if missing_ms >= GAP_MS || matches!(hole.cause, Cause::Overflow | Cause::Disk) {
+                        out.push(Act::Gap(Gap {
+                            at_ms: running.end_ms,
+                            missing_ms: missing_ms.max(0),
+                            in_time: hole.cause != Cause::Disk,
+                            cause: hole.cause,
+                        }));
+                    }
+                }
+                let delta_ms = note(&mut self.heads, unit.track, dts_ms);
+                running.end_ms = running.end_ms.max(file_ms + delta_ms);
+                let origin =
+                    Timescale::MILLIS.convert(running.origin_ms, track.timescale, Rounding::Floor);
+                out.push(Act::Unit {
+                    unit: AccessUnit {
+                        dts: Dts(unit.dts.0 - origin),
+                        ..unit.clone()
+                    },
+                    join,
+                });
+            }
+            Item::Data(data) => out.push(Act::Data(Arc::new(DataMessage {
+                dts: Dts((data.dts.0 - running.origin_ms).max(0)),
+                ..(**data).clone()
+            }))),
+            Item::Extra(extra) => out.push(Act::Extra(Arc::clone(extra), file_ms)),
+            _ => {}
+        }
+    }
+
+    /// Where the last unit that was written ends, in stream time.
+    fn end_of_stream_ms(&self) -> Option<i64> {
+        let ends = self.heads.iter().map(|head| head.last_ms + head.delta_ms);
+        ends.max()
+    }
+}
+
+impl Held {
+    fn is_enough(&self, tracks: &TrackList) -> bool {
+        let times = units(&self.items).map(|(_, ms)| ms);
+        let span = times
+            .clone()
+            .max()
+            .zip(times.min())
+            .map_or(0, |(max, min)| max - min);
+        let seen = |kind| {
+            units(&self.items).any(|(unit, _)| {
+                tracks
+                    .get(unit.track)
+                    .is_some_and(|track| track.kind() == kind)
+            })
+        };
+        span >= OPENING_MS
+            || self.bytes >= HELD_BYTES
+            || seen(TrackKind::Video) && seen(TrackKind::Audio) && self.is_crossed(tracks)
+    }
+
+    /// Whether every track has sent something, and nothing older than the first unit can come.
+    fn is_crossed(&self, tracks: &TrackList) -> bool {
+        let Some((_, first_ms)) = units(&self.items).next() else {
+            return false;
+        };
+        tracks.iter().all(|track| {
+            let mut own = units(&self.items).filter(|(unit, _)| unit.track == track.id);
+            own.any(|(_, ms)| ms >= first_ms)
+        })
+    }
+}
+
+impl Running {
+    fn is_over(&self, split: Split, dts_ms: i64, wall_offset_ms: Option<i64>) -> bool {
+        let every = i64::try_from(split.every.as_millis()).unwrap_or(i64::MAX);
+        let is_long = every > 0 && dts_ms - self.origin_ms >= every;
+        let wall = wall_offset_ms.map(|offset| dts_ms + offset);
+        is_long
+            || self
+                .next_clock_ms
+                .zip(wall)
+                .is_some_and(|(next, wall)| wall >= next)
+    }
+
+    /// Whether a track is the same in these tracks as in the file.
+    fn has(&self, tracks: &TrackList, id: TrackId) -> bool {
+        let (own, new) = (self.tracks.get(id), tracks.get(id));
+        own.zip(new)
+            .is_some_and(|(own, new)| own.same_configuration(new))
+    }
+}
+
+fn units(items: &[(Arc<Frame>, i64)]) -> impl Iterator<Item = (&AccessUnit, i64)> + Clone {
+    items.iter().filter_map(|(frame, ms)| match &frame.item {
+        Item::Unit(unit) => Some((unit, *ms)),
+        _ => None,
+    })
+}
+
+/// Notes that a unit was written; how long it lasts, as far as can be told.
+fn note(heads: &mut Vec<Head>, track: TrackId, dts_ms: i64) -> i64 {
+    if let Some(head) = heads.iter_mut().find(|head| head.track == track) {
+        let delta = dts_ms - head.last_ms;
+        // A hole is not the length of a unit.
+        if (1..1_000).contains(&delta) {
+            head.delta_ms = delta;
+        }
+        head.last_ms = dts_ms;
+        return head.delta_ms;
+    }
+    heads.push(Head {
+        track,
+        last_ms: dts_ms,
+        delta_ms: 0,
+    });
+    0
+}
+
+fn same(a: &TrackList, b: &TrackList) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b.iter())
+            .all(|(a, b)| a.id == b.id && a.same_configuration(b))
+}
+
+fn to_ms(timescale: Timescale, dts: Dts) -> i64 {
+    timescale.convert(dts.0, Timescale::MILLIS, Rounding::Floor)
+}
