@@ -44,7 +44,7 @@ mod state;
 mod tests;
 mod watch;
 
-pub use crate::api::{FixedKeys, Keys, OpenMode, PushTarget, PushTargets};
+pub use crate::api::{FixedKeys, Keys, OpenMode, PushTarget, PushTargets, Recording, Recordings};
 pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};
 pub use crate::health::{Health, Worker};

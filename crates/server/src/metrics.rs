@@ -16,7 +16,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::api;
+use crate::api::{self, Recordings};
 use crate::counters::Counters;
 use crate::error::{Problem, Reason};
 use crate::health::{Health, Worker};
@@ -44,7 +44,7 @@ impl Metrics {
         hub: &Hub,
         counters: &Arc<Counters>,
         hls: &Hls,
-        health: &Arc<dyn Health>,
+        (health, recordings): (&Arc<dyn Health>, &Arc<dyn Recordings>),
         per_stream: usize,
         version: &'static str,
     ) -> Self {
@@ -57,6 +57,7 @@ impl Metrics {
                 counters: Arc::clone(counters),
                 hls: hls.clone(),
                 health: Arc::clone(health),
+                recordings: Arc::clone(recordings),
                 per_stream,
             }));
             registry
@@ -106,6 +107,7 @@ struct Figures {
     counters: Arc<Counters>,
     hls: Hls,
     health: Arc<dyn Health>,
+    recordings: Arc<dyn Recordings>,
     per_stream: usize,
 }
 
@@ -134,6 +136,11 @@ impl Writer<'_> {
         let mut metric = self
             .encoder
             .encode_descriptor(name, help, unit, MetricType::Counter)?;
+        if let [(labels, value)] = series.as_slice()
+            && labels.is_empty()
+        {
+            return ConstCounter::new(*value).encode(metric);
+        }
         for (labels, value) in series {
             let labels = labels.as_slice();
             ConstCounter::new(*value).encode(metric.encode_family(&labels)?)?;
@@ -171,6 +178,7 @@ impl Collector for Figures {
         totals(&mut writer, &streams)?;
         self.shells(&mut writer)?;
         self.workers(&mut writer)?;
+        self.recordings(&mut writer)?;
         self.per_stream(&mut writer, &streams)
     }
 }
@@ -332,6 +340,21 @@ impl Figures {
             Some(&Unit::Seconds),
             &gauge(&|worker| worker.pass.as_secs_f64()),
         )
+    }
+
+    fn recordings(&self, writer: &mut Writer<'_>) -> Result<(), Error> {
+        let states = self.recordings.states().into_iter();
+        let states: Vec<_> = states.map(|(word, count)| (word, float(count))).collect();
+        let help = "Recordings by state";
+        writer.gauge("recordings", help, None, &by("state", &states))?;
+        for (name, help, count) in self.recordings.totals() {
+            let (name, unit) = match name.strip_suffix("_bytes") {
+                Some(name) => (name, Some(&Unit::Bytes)),
+                None => (name, None),
+            };
+            writer.counter(name, help, unit, &vec![(Vec::new(), count)])?;
+        }
+        Ok(())
     }
 
     fn per_stream(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {

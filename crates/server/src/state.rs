@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Keys, OpenMode, PushTarget, PushTargets};
+use crate::api::{Keys, OpenMode, PushTarget, PushTargets, Recording, Recordings};
 use crate::assets::Assets;
 use crate::config::Config;
 use crate::cors::Cors;
@@ -38,6 +38,8 @@ pub struct Parts {
     pub keys: Arc<dyn Keys>,
     /// Tells where streams are pushed to.
     pub targets: Arc<dyn PushTargets>,
+    /// Tells what is recorded.
+    pub recordings: Arc<dyn Recordings>,
     /// Tells how the rest of the process is.
     pub health: Arc<dyn Health>,
     /// Counters of all shells.
@@ -49,13 +51,18 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// Nothing but streams: no media sink, everybody may watch, no keys (loopback only), no push targets, at most
-    /// 100 000 connections.
+    /// Nothing but streams: no media sink, everybody may watch, no keys (loopback only), no push targets,
+    /// no recordings, at most 100 000 connections.
     #[must_use]
     pub fn new(hub: Hub) -> Self {
         struct Nothing;
         impl PushTargets for Nothing {
             fn of(&self, _stream: &StreamName) -> Vec<PushTarget> {
+                Vec::new()
+            }
+        }
+        impl Recordings for Nothing {
+            fn of(&self, _stream: &StreamName) -> Vec<Recording> {
                 Vec::new()
             }
         }
@@ -66,6 +73,7 @@ impl Parts {
             authorizer: Arc::new(AllowAll),
             keys: Arc::new(OpenMode),
             targets: Arc::new(Nothing),
+            recordings: Arc::new(Nothing),
             health: Arc::new(Nothing),
             counters: Arc::default(),
             connections: Arc::new(Semaphore::new(100_000)),
@@ -82,6 +90,7 @@ pub(crate) struct Shared {
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) targets: Arc<dyn PushTargets>,
+    pub(crate) recordings: Arc<dyn Recordings>,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) connections: Arc<Semaphore>,
@@ -116,7 +125,7 @@ impl Shared {
             &parts.hub,
             &parts.counters,
             &hls,
-            &parts.health,
+            (&parts.health, &parts.recordings),
             config.metrics.per_stream,
             config.version,
         );
@@ -130,6 +139,7 @@ impl Shared {
             authorizer: parts.authorizer,
             keys: parts.keys,
             targets: parts.targets,
+            recordings: parts.recordings,
             health: parts.health,
             counters: parts.counters,
             connections: parts.connections,

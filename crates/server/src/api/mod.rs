@@ -19,7 +19,7 @@ mod viewer;
 mod wire;
 
 pub use access::{FixedKeys, Keys, OpenMode};
-pub use wire::PushTarget;
+pub use wire::{PushTarget, Recording};
 
 pub(crate) use access::{admit, is_operator};
 
@@ -43,6 +43,22 @@ use crate::state::{self, Peer, Shared};
 pub trait PushTargets: Send + Sync + 'static {
     /// The targets of one stream.
     fn of(&self, stream: &StreamName) -> Vec<PushTarget>;
+}
+
+/// Tells what is recorded. Must not block.
+pub trait Recordings: Send + Sync + 'static {
+    /// The recordings of one stream that have not ended.
+    fn of(&self, stream: &StreamName) -> Vec<Recording>;
+
+    /// How many recordings are in each state, by its word.
+    fn states(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
+    /// Counters since the start: name and unit, a sentence, the count.
+    fn totals(&self) -> Vec<(&'static str, &'static str, u64)> {
+        Vec::new()
+    }
 }
 
 pub(crate) fn routes() -> Router<Arc<Shared>> {

@@ -35,6 +35,36 @@ pub struct PushTarget {
     pub skips: u64,
 }
 
+/// A recording of a stream.
+#[derive(Clone, Debug, Default, Serialize)]
+#[non_exhaustive]
+pub struct Recording {
+    /// Names it in manifests, events and the log.
+    pub id: String,
+    /// `pending`, `recording`, `paused`, `suspended`, `finalizing`.
+    pub state: String,
+    /// Why it is suspended.
+    pub reason: Option<String>,
+    /// Containers.
+    pub formats: Vec<String>,
+    /// `av`, `audio` or `video`.
+    pub media: String,
+    /// Media time recorded.
+    pub duration_s: f64,
+    /// Bytes written, over all formats.
+    pub bytes: u64,
+    /// Bytes that wait for the disk.
+    pub queue_bytes: u64,
+    /// Units lost because the queue was full.
+    pub dropped_units: u64,
+    /// Parts of the stream that files lack.
+    pub gaps: u64,
+    /// Files that are finished.
+    pub files_completed: u64,
+    /// Files being written, below the recording folder.
+    pub open: Vec<String>,
+}
+
 /// `GET /v1/streams`.
 #[derive(Serialize)]
 pub(super) struct StreamList {
@@ -103,6 +133,7 @@ pub(super) struct Detail {
     timing: Timing,
     hls: HlsState,
     targets: Vec<PushTarget>,
+    recordings: Vec<Recording>,
     urls: Urls,
 }
 
@@ -276,6 +307,7 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
         },
         hls: hls_state(entry.as_deref()),
         targets: shared.targets.of(stream.name()),
+        recordings: shared.recordings.of(stream.name()),
         urls: urls(shared, stream, request),
     }
 }
