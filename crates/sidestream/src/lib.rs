@@ -1,4 +1,4 @@
-//! sidestream: a live media relay. RTMP in; HLS, RTMP and HTTP-FLV out; pushed on to other servers.
+//! sidestream: a live media relay. RTMP in; HLS, RTMP and HTTP-FLV out; pushed on to other servers, recorded to files.
 //!
 //! [`Relay`] is the whole engine inside somebody's process, on their tokio runtime: no globals, no
 //! signal handlers, no logging set-up. The `sidestream` binary is a thin shell over it.
@@ -29,10 +29,11 @@ mod relay;
 
 pub use config::Config;
 pub use relay::{
-    Builder, Error, Events, Item, Listeners, Publisher, PushHandle, Relay, Reloaded, Stopped,
-    Subscriber, TlsError, Track,
+    Builder, Error, Events, Item, Listeners, Publisher, PushHandle, RecordBuilder, Relay, Reloaded,
+    Stopped, Subscriber, TlsError, Track,
 };
 
+pub use ::record;
 pub use publish::{State as PushState, Status as PushStatus};
 
 pub use hub::{

@@ -307,7 +307,7 @@ fn serve_takes_a_push_and_drains_on_sigterm() {
     for line in [
         " INFO  publish started stream=live/cam1 conn=",
         " INFO  tracks stream=live/cam1 video=\"H.264 ",
-        " INFO  SIGTERM: draining 1 stream, 0 viewers, at most 10s; a second signal stops at once",
+        " INFO  SIGTERM: draining 1 stream, 0 viewers, 0 recordings, at most 10s; a second signal stops at once",
         " INFO  stream ended stream=live/cam1 duration=",
         " INFO  stopped cleanly in ",
     ] {

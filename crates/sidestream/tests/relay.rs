@@ -7,6 +7,7 @@ use bytes::Bytes;
 use media::DataMessage;
 use remux::flv::TagKind;
 use sidestream::pull::{Input, Source};
+use sidestream::record::{Format, State, What};
 use sidestream::{
     AccessUnit, Action, Ask, Config, Dts, Error, Event, Item, Relay, Ticks, Track, Verdict,
 };
@@ -300,4 +301,49 @@ async fn status(addr: std::net::SocketAddr, path: &str, key: Option<&str>) -> u1
     tcp.read_to_end(&mut answer).await.unwrap();
     let text = String::from_utf8_lossy(&answer).into_owned();
     text.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_recording_is_complete_when_the_relay_has_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "[storage]\ndata = {:?}\n[record]\nmin_free = \"0B\"\nname = \"{{stream}}\"\n",
+        folder.path()
+    );
+    let relay = relay(&settings).await;
+    let mut events = relay.recording_events();
+    let recording = relay
+        .record("live/a")
+        .format(Format::Mp4)
+        .format(Format::Flv);
+    let recording = recording.start().await.unwrap();
+    let mut publisher = relay.publish("live/a").await.unwrap();
+    let track = publisher.add_track(Track::aac(AAC).unwrap()).unwrap();
+    for number in 0..100 {
+        publisher.send(frame(track, number)).unwrap();
+    }
+    let stopped = relay.shutdown(Duration::from_secs(30)).await;
+    assert_eq!((stopped.clean, stopped.recordings), (true, 1));
+    assert_eq!(recording.status().state, State::Completed);
+    let mut manifests = Vec::new();
+    while manifests.len() < 2 {
+        if let What::FileCompleted(manifest) = events.next().await.unwrap().what {
+            manifests.push(manifest);
+        }
+    }
+    for manifest in manifests {
+        assert_eq!(manifest.duration_ms, 2_100, "{}", manifest.path);
+        let path = folder.path().join("recordings").join(&manifest.path);
+        assert_eq!(path.metadata().unwrap().len(), manifest.size);
+    }
+    let error = relay
+        .record("live/b")
+        .path("../b")
+        .start()
+        .await
+        .unwrap_err();
+    assert!(
+        error.to_string().starts_with("recording: name \"../b\": "),
+        "{error}"
+    );
 }

@@ -120,6 +120,17 @@ fn values(loaded: &Loaded) -> String {
             "\n[[push]]\n{name} = {pattern:?}\nurl = {url:?}\n"
         ));
     }
+    for rule in &loaded.config.record.rule {
+        let (name, pattern) = match rule.stream.is_empty() {
+            true => ("match", &rule.matches),
+            false => ("stream", &rule.stream),
+        };
+        let formats: Vec<&str> = rule.formats.iter().map(|format| format.as_str()).collect();
+        text.push_str(&format!(
+            "\n[[record.rule]]\n{name} = {pattern:?}\nformats = {formats:?}\nmedia = {:?}\n",
+            rule.media.as_str()
+        ));
+    }
     text + "\n"
 }
 

@@ -171,9 +171,10 @@ async fn drain(relay: &Relay, name: &str, signals: &mut Signals) -> Exit {
     let streams = relay.streams();
     let viewers: usize = streams.iter().map(|stream| stream.viewers().count()).sum();
     tracing::info!(
-        "{name}: draining {}, {}, at most 10s; a second signal stops at once",
+        "{name}: draining {}, {}, {}, at most 10s; a second signal stops at once",
         counted(streams.len(), "stream"),
         counted(viewers, "viewer"),
+        counted(relay.recordings().len(), "recording"),
     );
     drop(streams);
     // A shutdown that is dropped stops waiting; the process ends then.
@@ -181,9 +182,12 @@ async fn drain(relay: &Relay, name: &str, signals: &mut Signals) -> Exit {
         stopped = relay.shutdown(DRAIN) => {
             let took = stopped.took.as_secs_f64();
             if stopped.clean {
-                tracing::info!("stopped cleanly in {took:.1}s");
+                let recordings = counted(stopped.recordings, "recording");
+                tracing::info!("stopped cleanly in {took:.1}s: {recordings} closed");
             } else {
-                tracing::warn!("stopped after {took:.1}s; some viewers had not taken everything");
+                tracing::warn!(
+                    "stopped after {took:.1}s; some viewers had not taken everything, or a recording is finished by the next start"
+                );
             }
         }
         second = signals.stop() => tracing::warn!("{second}: stopped at once"),

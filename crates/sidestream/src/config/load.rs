@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::Config;
 use super::problem::{ConfigError, Place, Problem};
 use super::rules;
-use super::schema::{self, Key, PUSH_KEYS, SECTIONS};
+use super::schema::{self, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS};
 use super::value::{Entry, Kind, Value, line_and_column, parse_document};
-use super::{Config, Push};
 use crate::nearest::nearest;
 
 /// Variables with our prefix that are no settings: the tests of the repository read this one.
@@ -315,6 +315,10 @@ impl Reading {
             return self.problem(document.place(entry.value.at), what);
         };
         for key in keys {
+            if (name, key.name.as_str()) == ("record", "rule") {
+                self.record_rules(document, key);
+                continue;
+            }
             let known = section.keys.iter().find(|known| known.name == key.name);
             let Some(known) = known else {
                 let what = unknown_key(name, &key.name, section.keys);
@@ -331,38 +335,62 @@ impl Reading {
     }
 
     fn push_targets(&mut self, document: &Document<'_>, entry: &Entry) {
+        let at = entry.at;
+        let targets = self.tables(document, &entry.value, at, ("push", "[push]"), PUSH_KEYS);
+        self.config.push.extend(targets);
+    }
+
+    fn record_rules(&mut self, document: &Document<'_>, entry: &Entry) {
+        let (at, names) = (entry.at, ("record.rule", "[record.rule]"));
+        let rules = self.tables(document, &entry.value, at, names, RECORD_RULE_KEYS);
+        self.config.record.rule.extend(rules);
+    }
+
+    /// A list of tables, `[[name]]`; `inner` is how unknown keys call it.
+    fn tables<T: Default>(
+        &mut self,
+        document: &Document<'_>,
+        value: &Value,
+        at: usize,
+        (name, inner): (&str, &str),
+        keys: &[Key<T>],
+    ) -> Vec<T> {
         let not_tables = |value: &Value| {
             format!(
-                "push is a list of sections, found {}; write [[push]]",
+                "{name} is a list of sections, found {}; write [[{name}]]",
                 value.found()
             )
         };
-        let Kind::Array(items) = &entry.value.kind else {
-            return self.problem(document.place(entry.at), not_tables(&entry.value));
+        let mut tables = Vec::new();
+        let Kind::Array(items) = &value.kind else {
+            self.problem(document.place(at), not_tables(value));
+            return tables;
         };
         for (index, item) in items.iter().enumerate() {
-            let Kind::Table(keys) = &item.kind else {
+            let Kind::Table(entries) = &item.kind else {
                 self.problem(document.place(item.at), not_tables(item));
                 continue;
             };
-            let mut push = Push::default();
+            let mut table = T::default();
             let around = document.place(item.at);
-            self.places.map.insert(format!("push.{index}"), around);
-            for key in keys {
-                let Some(known) = PUSH_KEYS.iter().find(|known| known.name == key.name) else {
-                    let what = unknown_key("[push]", &key.name, PUSH_KEYS);
+            self.places.map.insert(format!("{name}.{index}"), around);
+            for key in entries {
+                let Some(known) = keys.iter().find(|known| known.name == key.name) else {
+                    let what = unknown_key(inner, &key.name, keys);
                     self.problem(document.place(key.at), what);
                     continue;
                 };
                 let place = document.place(key.value.at);
-                self.places.set(format!("push.{index}.{}", key.name), place);
-                if let Err(wrong) = (known.set)(&mut push, known.name, &key.value) {
-                    let what = format!("push.{}{}", key.name, wrong.what);
+                self.places
+                    .set(format!("{name}.{index}.{}", key.name), place);
+                if let Err(wrong) = (known.set)(&mut table, known.name, &key.value) {
+                    let what = format!("{name}.{}{}", key.name, wrong.what);
                     self.problem(document.place(wrong.at), what);
                 }
             }
-            self.config.push.push(push);
+            tables.push(table);
         }
+        tables
     }
 
     fn variable(&mut self, name: &str, text: &str) {
@@ -378,6 +406,8 @@ impl Reading {
         let Some((section, key)) = known else {
             let what = if name.starts_with("SIDESTREAM_PUSH") {
                 "push targets can only be set in the file; write [[push]] there".to_owned()
+            } else if name == "SIDESTREAM_RECORD__RULE" {
+                "rules can only be set in the file; write [[record.rule]] there".to_owned()
             } else {
                 let names: Vec<String> = SECTIONS
                     .iter()

@@ -10,6 +10,7 @@ mod load;
 mod problem;
 mod push;
 pub mod quantity;
+mod record;
 mod rules;
 mod schema;
 mod setting;
@@ -24,6 +25,7 @@ pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
 pub use problem::{ConfigError, Place, Problem};
 use quantity::{Bitrate, Size};
+pub use record::{Record, RecordRule};
 pub use words::{Batch, LogFormat, OnConflict, UnknownPublish};
 
 /// Everything the relay can be told. `Config::default()` is what runs without a file.
@@ -46,6 +48,8 @@ pub struct Config {
     pub hls: Hls,
     /// Remote RTMP servers that streams are sent on to.
     pub push: Vec<Push>,
+    /// Recordings, and which streams are recorded.
+    pub record: Record,
     /// Who may use the API.
     pub auth: Auth,
     /// What is bounded, and against which threat.

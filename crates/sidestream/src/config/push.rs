@@ -18,11 +18,7 @@ impl Push {
     /// Whether this target takes the stream.
     #[must_use]
     pub fn takes(&self, name: &StreamName) -> bool {
-        if self.stream.is_empty() {
-            matches(self.matches.as_bytes(), name.as_str().as_bytes())
-        } else {
-            StreamName::from_path(&self.stream).is_ok_and(|stream| stream == *name)
-        }
+        takes(&self.matches, &self.stream, name)
     }
 
     /// The URL for one stream, with its parts filled in; `key` becomes the last part.
@@ -40,6 +36,15 @@ impl Push {
             url = format!("{}/{key}", url.trim_end_matches('/'));
         }
         url.parse()
+    }
+}
+
+/// Whether a rule with this pattern, or this stream's name, takes the stream.
+pub(super) fn takes(pattern: &str, stream: &str, name: &StreamName) -> bool {
+    if stream.is_empty() {
+        matches(pattern.as_bytes(), name.as_str().as_bytes())
+    } else {
+        StreamName::from_path(stream).is_ok_and(|stream| stream == *name)
     }
 }
 

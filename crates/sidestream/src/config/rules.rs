@@ -13,6 +13,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
     http(config, complain);
     streams(config, complain);
     push(config, complain);
+    super::record::check(config, complain);
     if let Err(what) = check_level(&config.log.level) {
         complain("log.level", format!("log.level: {what}"));
     }

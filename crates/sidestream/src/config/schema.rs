@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Wrong, read_text, show_text};
 use super::value::{Kind, Value, parse_value};
-use super::{ApiKey, Config, Push};
+use super::{ApiKey, Config, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -40,7 +40,7 @@ macro_rules! keys {
     };
 }
 
-/// Every section but `[[push]]`.
+/// Every section but `[[push]]` and `[[record.rule]]`.
 pub(super) static SECTIONS: &[Section] = &[
     Section {
         name: "rtmp",
@@ -108,6 +108,18 @@ pub(super) static SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "record",
+        keys: keys![
+            "dir" => record.dir,
+            "name" => record.name,
+            "min_free" => record.min_free,
+            "queue" => record.queue,
+            "resume" => record.resume,
+            "keep" => record.keep,
+            "keep_size" => record.keep_size,
+        ],
+    },
+    Section {
         name: "auth",
         keys: keys![
             "keys" => auth.keys,
@@ -154,6 +166,19 @@ pub(super) static PUSH_KEYS: &[Key<Push>] = keys![
     "key_file" => key_file,
     "queue" => queue,
     "retry_max" => retry_max,
+];
+
+/// Keys of each `[[record.rule]]`.
+pub(super) static RECORD_RULE_KEYS: &[Key<RecordRule>] = keys![
+    "match" => matches,
+    "stream" => stream,
+    "formats" => formats,
+    "media" => media,
+    "split" => split,
+    "split_size" => split_size,
+    "split_at" => split_at,
+    "preroll" => preroll,
+    "name" => name,
 ];
 
 pub(super) fn section(name: &str) -> Option<&'static Section> {

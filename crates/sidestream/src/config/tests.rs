@@ -90,7 +90,7 @@ message = 8
 [streams]
 on_conflict = "replce"
 unknown_publish = "reject"
-[record]
+[recrd]
 dir = "x"
 [log]
 level = "inof"
@@ -111,7 +111,7 @@ level = "inof"
             r#"sidestream.toml:16:11: limits.message is a size, found the number 8; write message = "8MiB" or "8MB""#,
             r#"sidestream.toml:18:15: streams.on_conflict: "replce" is none of "refuse", "replace"; did you mean "replace"?"#,
             r#"sidestream.toml:19:19: streams.unknown_publish: "reject" needs announced streams, which this version does not have; write "adopt" or refuse publishers with an authorizer"#,
-            r#"sidestream.toml:20:2: unknown section [record]; there are rtmp, rtmps, http, https, streams, fanout, hls, auth, limits, log, metrics, storage, push"#,
+            r#"sidestream.toml:20:2: unknown section [recrd]; did you mean [record]?"#,
             r#"sidestream.toml:23:9: log.level: unknown level "inof"; did you mean "info"?"#,
         ]
     );
@@ -153,6 +153,31 @@ fn push_targets_are_read_and_checked() {
     assert!(
         !format!("{config:?}").contains("live2"),
         "the URL may hold a key"
+    );
+}
+
+#[test]
+fn recording_rules_are_read_and_checked() {
+    let text = "[record]\nmin_free = \"2GiB\"\n[[record.rule]]\nmatch = \"live/*\"\nformats = [\"mp4\", \"hls\"]\nsplit_at = \"day\"\n";
+    let config = Config::from_toml("c", text).unwrap();
+    assert_eq!(config.record.min_free.0, 2 << 30);
+    let rule = &config.record.rule[0];
+    assert_eq!(rule.formats, [::record::Format::Mp4, ::record::Format::Hls]);
+    assert_eq!(rule.split_at, Some(::record::Clock::Day));
+    assert!(rule.takes(&media::StreamName::from_path("live/a").unwrap()));
+    assert!(!rule.takes(&media::StreamName::from_path("other/a").unwrap()));
+
+    let text = "[record]\nname = \"../{app}\"\n[[record.rule]]\nformats = [\"aac\"]\n[[record.rule]]\nmatch = \"*\"\nname = \"{strem}\"\nsplit = \"10ms\"\nformat = \"mp4\"\n";
+    assert_eq!(
+        problems(text),
+        [
+            r#"sidestream.toml:2:8: record.name "../{app}": a part of the path begins with ".""#,
+            r#"sidestream.toml:3:1: record.rule has neither match nor stream; write match = "live/*""#,
+            r#"sidestream.toml:4:11: record.rule.formats: aac holds sound only; write media = "audio""#,
+            r#"sidestream.toml:7:8: record.rule.name "{strem}": unknown {strem}; there are {app}, {stream}, {start:%Y%m%d-%H%M%S}, {index}, {id}"#,
+            r#"sidestream.toml:8:9: record.rule.split: files of less than 1s; write split = "1h", or 0 for one file"#,
+            r#"sidestream.toml:9:1: unknown key "format" in [[record.rule]]; did you mean "formats"?"#,
+        ]
     );
 }
 

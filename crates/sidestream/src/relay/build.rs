@@ -63,7 +63,7 @@ impl Builder {
     /// Starts the relay. When it returns, all listeners accept connections.
     ///
     /// # Errors
-    /// [`Error::Bind`], [`Error::Tls`], [`Error::Start`].
+    /// [`Error::Bind`], [`Error::Tls`], [`Error::Start`], [`Error::Record`].
     pub async fn build(self) -> Result<Relay, Error> {
         let config = self.config;
         let hub = Hub::new(hub_config(&config));
@@ -107,6 +107,11 @@ impl Builder {
         set_keys(&keys, &config)?;
         // Follows the hub before anything can be published.
         let push = Manager::start(hub.clone(), rules(&config.push, listeners.of_rtmp())?);
+        let record = ::record::Manager::start(
+            hub.clone(),
+            super::record::config(&config)?,
+            super::record::rules(&config.record.rule)?,
+        )?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         let mut parts = server::Parts::new(hub.clone());
@@ -119,6 +124,7 @@ impl Builder {
         parts.authorizer = Arc::clone(&authorizer);
         parts.keys = Arc::<ApiKeys>::clone(&keys);
         parts.targets = Arc::new(Targets(push.clone()));
+        parts.recordings = Arc::new(super::record::Recordings(record.clone()));
         parts.connections = Arc::clone(&connections);
         parts.health = Arc::new(Health {
             deliver: deliver.clone(),
@@ -152,6 +158,7 @@ impl Builder {
                 deliver,
                 server,
                 push,
+                record,
                 keys,
                 listeners,
                 certificates,
@@ -309,6 +316,6 @@ pub(super) fn set_keys(keys: &ApiKeys, config: &Config) -> Result<(), Error> {
     Ok(())
 }
 
-fn bytes(size: u64) -> usize {
+pub(super) fn bytes(size: u64) -> usize {
     usize::try_from(size).unwrap_or(usize::MAX)
 }

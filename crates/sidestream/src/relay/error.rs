@@ -56,6 +56,9 @@ pub enum Error {
     /// A codec configuration cannot be parsed.
     #[error(transparent)]
     CodecConfig(#[from] media::config::Error),
+    /// A recording cannot be what it is to be, or cannot start.
+    #[error("recording: {0}")]
+    Record(#[from] ::record::Error),
     /// Too many names are awaited by subscribers.
     #[error("too many streams are awaited; wait for fewer names at once")]
     TooManyAwaited,

@@ -9,6 +9,7 @@ mod lifecycle;
 mod players;
 mod publisher;
 mod push;
+mod record;
 mod subscriber;
 mod tls;
 
@@ -29,6 +30,7 @@ use counters::Counters;
 pub use error::Error;
 pub use publisher::{Publisher, Track};
 pub use push::PushHandle;
+pub use record::RecordBuilder;
 pub use subscriber::{Item, Subscriber};
 pub use tls::TlsError;
 pub(crate) use tls::{KeyPair, provider};
@@ -54,6 +56,7 @@ struct Inner {
     deliver: deliver::Deliver,
     server: server::Server,
     push: publish::Manager,
+    record: ::record::Manager,
     keys: Arc<push::ApiKeys>,
     listeners: Listeners,
     certificates: Certificates,
@@ -95,8 +98,10 @@ struct Certificates {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
-    /// Whether everybody had left before the deadline.
+    /// Whether everybody had left, and every recording was complete, before the deadline.
     pub clean: bool,
+    /// Recordings that ran and were ended.
+    pub recordings: usize,
     /// How long it took.
     pub took: Duration,
 }
@@ -182,11 +187,29 @@ impl Relay {
         targets.into_iter().map(PushHandle).collect()
     }
 
+    /// Begins to say how a stream is to be recorded; [`RecordBuilder::start`] starts it. Each
+    /// recording has its own files, whatever else records the stream.
+    pub fn record(&self, name: &str) -> RecordBuilder<'_> {
+        RecordBuilder::new(self, name)
+    }
+
+    /// All recordings that have not ended, those of the configuration included.
+    #[must_use]
+    pub fn recordings(&self) -> Vec<::record::Recording> {
+        self.inner.record.list()
+    }
+
+    /// What happens to recordings, from now on: started, paused, file completed, failed.
+    #[must_use]
+    pub fn recording_events(&self) -> ::record::Events {
+        self.inner.record.events()
+    }
+
     /// Puts a new configuration in force as far as that goes without a restart: certificates,
-    /// API keys, push targets, fan-out (but not its workers). Nobody is disconnected. With an error nothing has changed.
+    /// API keys, push targets, rules of recording, fan-out (but not its workers). Nobody is disconnected. With an error nothing has changed.
     ///
     /// # Errors
-    /// [`Error::Tls`], [`Error::SecretFile`].
+    /// [`Error::Tls`], [`Error::SecretFile`], [`Error::Record`].
     pub fn reload(&self, config: &Config) -> Result<Reloaded, Error> {
         let inner = &self.inner;
         let old = inner.config.load_full();
@@ -194,6 +217,7 @@ impl Relay {
         let rtmps = build::load_pair("rtmps", &config.rtmps.cert, &config.rtmps.key)?;
         let https = build::load_pair("https", &config.https.cert, &config.https.key)?;
         let rules = push::rules(&config.push, inner.listeners.of_rtmp())?;
+        let record_rules = record::rules(&config.record.rule)?;
         build::set_keys(&inner.keys, config)?;
         let mut applied = Vec::new();
         for (section, certificate, pair) in [
@@ -208,6 +232,8 @@ impl Relay {
         applied.push("auth");
         inner.push.set_rules(rules);
         applied.push("push");
+        inner.record.set_rules(record_rules);
+        applied.push("record.rule");
         inner.deliver.configure(&build::deliver_config(config));
         applied.push("fanout");
         let differs = |same: bool| !same;
@@ -224,6 +250,10 @@ impl Relay {
             ("hls", differs(old.hls == config.hls)),
             ("limits", differs(old.limits == config.limits)),
             ("metrics", differs(old.metrics == config.metrics)),
+            (
+                "record",
+                differs(record::same_but_rules(&old.record, &config.record)),
+            ),
             ("storage", differs(old.storage == config.storage)),
         ];
         Ok(Reloaded {
@@ -273,10 +303,11 @@ impl Relay {
         let began = Instant::now();
         self.inner.server.drain();
         self.inner.hub.drain(began);
-        let (ingest, deliver, push, ()) = tokio::join!(
+        let (ingest, deliver, push, record, ()) = tokio::join!(
             self.inner.ingest.shutdown(deadline),
             self.inner.deliver.shutdown(deadline),
             self.inner.push.shutdown(deadline),
+            self.inner.record.shutdown(deadline),
             self.inner.server.shutdown(deadline),
         );
         self.inner.stop.cancel();
@@ -285,7 +316,8 @@ impl Relay {
         let tasks = tokio::time::timeout(left.max(TICK), self.inner.tasks.wait());
         let tasks = tasks.await.is_ok();
         Stopped {
-            clean: ingest && deliver && push && tasks,
+            clean: ingest && deliver && push && record.clean && tasks,
+            recordings: record.recordings,
             took: began.elapsed(),
         }
     }
@@ -298,11 +330,13 @@ impl Drop for Inner {
         // The listeners and workers end on the runtime, where they run; without a farewell.
         let (ingest, deliver) = (self.ingest.clone(), self.deliver.clone());
         let (server, push) = (self.server.clone(), self.push.clone());
+        let record = self.record.clone();
         self.runtime.spawn(async move {
             tokio::join!(
                 ingest.shutdown(Duration::ZERO),
                 deliver.shutdown(Duration::ZERO),
                 push.shutdown(Duration::ZERO),
+                record.shutdown(Duration::ZERO),
                 server.shutdown(Duration::ZERO),
             );
         });
