@@ -18,5 +18,6 @@ mod lifecycle;
 mod load;
 mod names;
 mod push;
+mod record;
 mod rtmp_out;
 mod rtmps;
