@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::{BufMut, Bytes, BytesMut};
+use media::config::opus;
 use media::{AccessUnit, Codec, CodecConfig, FrameRole, Rounding, Timescale, Track, TrackKind};
 
 use super::wire::{self, frame_type, multitrack, packet};
@@ -91,10 +92,28 @@ pub fn header_body(track: &Track) -> Option<Bytes> {
         }
         TrackKind::Audio => start_audio(track, packet::SEQUENCE_START),
     };
-    let mut body = BytesMut::with_capacity(header.len() + config.raw().len());
+    let mut body = BytesMut::with_capacity(header.len() + config.raw().len() + 8);
     body.put_slice(&header);
-    body.put_slice(config.raw());
+    match config {
+        // MP4 has another form of it.
+        CodecConfig::Opus(opus) if !opus.raw.starts_with(OPUS_HEAD) => opus_head(opus, &mut body),
+        _ => body.put_slice(config.raw()),
+    }
     Some(body.freeze())
+}
+
+/// What an Opus identification header begins with (RFC 7845 §5.1).
+const OPUS_HEAD: &[u8] = b"OpusHead";
+
+/// Appends the identification header as Ogg has it, which FLV takes over.
+fn opus_head(config: &opus::Config, out: &mut BytesMut) {
+    out.put_slice(OPUS_HEAD);
+    out.put_slice(&[1, config.params.channels]);
+    out.put_u16_le(config.pre_skip);
+    out.put_u32_le(config.input_sample_rate);
+    out.put_i16_le(config.output_gain);
+    out.put_u8(config.mapping_family);
+    out.put_slice(&config.mapping);
 }
 
 /// Whether the track's bodies take the form of FLV 10.1.

@@ -127,9 +127,10 @@ impl FileMuxer {
             self.properties = properties(&metadata(&headers.tracks));
         }
         self.script_len = self.script_with_room().len();
+        // At any other time FFmpeg takes metadata for a track of subtitles.
         let script = DataMessage {
             name: "onMetaData".into(),
-            dts,
+            dts: Dts(0),
             amf0: self.script(),
         };
         let headers = Headers {

@@ -48,7 +48,8 @@ impl Muxer {
             Some(message) => message.amf0.clone(),
             None => metadata(tracks),
         };
-        push_tag(TagKind::Script, wrap(dts.0), &[], script, out);
+        // At any other time FFmpeg takes it for a track of subtitles.
+        push_tag(TagKind::Script, 0, &[], script, out);
         self.headers(headers, dts, out);
     }
 

@@ -97,7 +97,11 @@ fn start_of_a_file_has_metadata_and_headers() {
     let kinds: Vec<_> = tags.iter().map(|tag| (tag.kind, tag.timestamp)).collect();
     assert_eq!(
         kinds,
-        [TagKind::Script, TagKind::Video, TagKind::Audio].map(|kind| (kind, u32::MAX))
+        [
+            (TagKind::Script, 0),
+            (TagKind::Video, u32::MAX),
+            (TagKind::Audio, u32::MAX)
+        ]
     );
     let message = data_message(Dts(0), &tags[0].body).unwrap();
     assert!(message.is_metadata());

@@ -239,3 +239,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn opus_of_mp4_gets_its_header_in_the_form_of_ogg() {
+    // ISO/IEC 14496-12 has it big endian and without the magic: stereo, pre-skip 312, 48 kHz.
+    let mp4 = [0, 2, 0x01, 0x38, 0, 0, 0xbb, 0x80, 0, 0, 0];
+    let config = CodecConfig::parse(Codec::Opus, &mp4).unwrap();
+    let track = Track {
+        config: Ok(config),
+        ..track(1, Codec::Opus)
+    };
+    let ogg = b"OpusHead\x01\x02\x38\x01\x80\xbb\x00\x00\x00\x00\x00";
+    let body = header_body(&track).unwrap();
+    assert_eq!(&body[..], &[&b"\x90Opus"[..], ogg].concat()[..]);
+}
