@@ -128,6 +128,12 @@ pub fn span(duration: Duration) -> String {
     }
 }
 
+/// `0:00:06.040`: hours, minutes, seconds, milliseconds.
+#[must_use]
+pub fn precise(duration: Duration) -> String {
+    format!("{}.{:03}", clock(duration), duration.subsec_millis())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@
 //! ```
 
 pub mod config;
+pub mod convert;
 pub mod describe;
 pub mod nearest;
 pub mod pull;

@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod remux;
 
 pub(super) use bench::{Bench, LeaveName, Limit, ModeName, Reference};
+pub(super) use remux::Remux;
 
 use sidestream::config::quantity::{QuantityError, parse_duration};
 use sidestream::pull::{Input, PullError};
@@ -19,6 +21,7 @@ Run:
   check        Check a configuration: every problem, with its line
 
 Files and streams:
+  remux        Copy a file into another container, without encoding
   probe        Show tracks, codecs, durations and timing problems
   push         Publish a file or relay a stream to an RTMP server
 
@@ -113,6 +116,7 @@ pub(super) enum Command {
     Serve(Serve),
     Demo(Demo),
     Check(Check),
+    Remux(Remux),
     Push(Push),
     Probe(Probe),
     Bench(Bench),
@@ -226,8 +230,8 @@ pub(super) struct Push {
 
 /// Show tracks, codecs, durations and timing problems
 ///
-/// INPUT is an FLV file (- is standard input), read to its end, or a live stream: rtmp://,
-/// rtmps://, or http(s):// with FLV, read for --duration.
+/// INPUT is a file (FLV, MPEG-TS, MP4, an HLS playlist; - is standard input), read to its end, or a live stream:
+/// rtmp://, rtmps://, or http(s):// with FLV, read for --duration.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:

@@ -10,6 +10,7 @@ mod logging;
 mod port_owner;
 mod probe;
 mod push;
+mod remux;
 mod report;
 mod serve;
 mod settings;
@@ -58,6 +59,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args, &cli.global, &report),
         Command::Demo(args) => demo::run(&args, &cli.global, &report),
         Command::Check(args) => check::run(&args, &report),
+        Command::Remux(args) => remux::run(&args, &cli.global, &report),
         Command::Push(args) => push::run(args, &cli.global, &report),
         Command::Probe(args) => probe::run(args, &cli.global, &report),
         Command::Bench(args) => bench::run(args, &cli.global, &report),

@@ -1,83 +1,130 @@
 //! `sidestream probe`: what a file or a stream holds, and what is wrong with its time.
 
 mod analysis;
+mod live;
 mod show;
 
 use std::io::Write;
+use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use sidestream::pull::{PullError, Source};
+use remux::Event;
+use sidestream::convert;
+use sidestream::pull::{Input, PullError, Source};
 
 use super::args::{Global, Probe};
+use super::remux::watch;
 use super::report::Report;
 use super::signals::Signals;
 use super::{Exit, logging, runtime};
 
-use analysis::Analysis;
+use analysis::{Analysis, Found};
+use live::Live;
+
+/// Between two looks at Ctrl-C: events that pass.
+const LOOK_EVERY: u32 = 256;
 
 /// Reads the input and prints what was found.
 pub(super) fn run(args: Probe, global: &Global, report: &Report) -> Exit {
     logging::start(global, "warn", sidestream::config::LogFormat::Text);
-    let runtime = match runtime(report) {
-        Ok(runtime) => runtime,
-        Err(exit) => return exit,
+    let found = match &args.input {
+        Input::File(path) => file(path, report),
+        _ => stream(&args, report),
     };
+    match found {
+        Ok(found) => tell(&found, &args, report),
+        Err(exit) => exit,
+    }
+}
+
+/// Reads a file to its end, or to Ctrl-C.
+fn file(path: &Path, report: &Report) -> Result<Found, Exit> {
+    let stop = watch(report)?;
+    let failed = |error| report.error(error);
+    let mut source = convert::Source::open(path, None).map_err(failed)?;
+    let mut analysis = Analysis::default();
+    let mut events = 0_u32;
+    while let Some(event) = source.next_event().map_err(failed)? {
+        match event {
+            Event::Tracks(tracks) => analysis.tracks(&tracks),
+            Event::Unit(unit) => analysis.unit(&unit),
+            Event::Data(_) => analysis.data(),
+            Event::Timed(_) => analysis.timed(),
+            Event::Discontinuity => analysis.breaks("the clock breaks"),
+            Event::Damage(damage) => analysis.damage(&damage),
+            _ => {}
+        }
+        events = events.wrapping_add(1);
+        // What was read so far is shown, however the reading ended.
+        if events.is_multiple_of(LOOK_EVERY) && stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    analysis.bytes = source.position();
+    let format = source.format();
+    if analysis.is_empty() {
+        return Err(nothing(source.name(), report));
+    }
+    let format = (format.title(), format.name());
+    Ok(analysis.finish(source.name(), format, false, source.bytes_total()))
+}
+
+/// Reads a live stream for a while.
+fn stream(args: &Probe, report: &Report) -> Result<Found, Exit> {
+    let runtime = runtime(report)?;
     let name = args.input.to_string();
     let mut analysis = Analysis::default();
+    let mut live = Live::new();
     let read = runtime.block_on(async {
         let mut signals = Signals::new().map_err(|error| PullError::Io {
             input: "signals".to_owned(),
             error,
         })?;
         let mut source = Source::open(&args.input, args.wait).await?;
-        analysis.is_live = source.is_live();
-        let until = analysis.is_live.then(|| Instant::now() + args.duration);
+        let until = Instant::now() + args.duration;
         let work = async {
             while let Some(tag) = source.next().await? {
-                analysis.tag(&tag);
-                if until.is_some_and(|until| Instant::now() >= until) {
+                live.tag(&tag, &mut analysis);
+                if Instant::now() >= until {
                     break;
                 }
             }
             Ok::<(), PullError>(())
         };
-        let limit = async {
-            match until {
-                Some(until) => tokio::time::sleep_until(until.into()).await,
-                None => std::future::pending().await,
-            }
-        };
         // What was read so far is shown, however the reading ended.
         tokio::select! {
             done = work => done,
-            () = limit => Ok(()),
+            () = tokio::time::sleep_until(until.into()) => Ok(()),
             _ = signals.stop() => Ok(()),
         }
     });
-    if let Err(error) = read {
-        // Damage in the middle of a file is a finding; what cannot be read at all is a failure.
-        if !matches!(error, PullError::Flv { .. }) || analysis.is_empty() {
-            return report.error(error);
-        }
-        analysis.damage(error.to_string());
-    }
+    read.map_err(|error| report.error(error))?;
     if analysis.is_empty() {
-        return report.error(format_args!(
-            "{name}: no audio or video found; check the input"
-        ));
+        return Err(nothing(&name, report));
     }
-    let found = analysis.finish(&name);
+    Ok(analysis.finish(&name, ("FLV", "flv"), true, None))
+}
+
+fn nothing(name: &str, report: &Report) -> Exit {
+    report.error(format_args!(
+        "{name}: no audio or video found; check the input"
+    ))
+}
+
+fn tell(found: &Found, args: &Probe, report: &Report) -> Exit {
     let text = match args.json {
-        true => format!("{:#}\n", show::json(&found)),
-        false => show::text(&found),
+        true => format!("{:#}\n", show::json(found)),
+        false => show::text(found),
     };
     // A closed pipe ends quietly.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    if let Some(damage) = &found.damage {
-        if args.strict {
-            return report.error(damage);
+    match &found.damage {
+        Some(damage) if args.strict => report.error(damage),
+        Some(damage) => {
+            report.warning(format_args!("{damage}; use --strict to fail"));
+            Exit::Done
         }
-        report.warning(format_args!("{damage}; use --strict to fail"));
+        None => Exit::Done,
     }
-    Exit::Done
 }

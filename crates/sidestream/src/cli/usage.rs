@@ -45,6 +45,7 @@ fn line(error: &clap::Error) -> String {
                 "serve",
                 "demo",
                 "check",
+                "remux",
                 "probe",
                 "push",
                 "bench",

@@ -5,26 +5,38 @@ use std::time::Duration;
 
 use media::TrackKind;
 use serde_json::{Value, json};
-use sidestream::describe::{self, bitrate, traffic};
+use sidestream::describe::{self, bitrate, precise, traffic};
 
 use super::analysis::{Counted, Found};
 
+/// Ends of audio and video that lie this far apart are told, in ticks of 90 kHz: 500 ms.
+const TOLD_END: i64 = 45_000;
+/// Audio and video that lie this far apart in the file are told: 1 s.
+const TOLD_APART: i64 = 90_000;
+
 /// Lines for people.
 pub(super) fn text(found: &Found) -> String {
-    let duration = Duration::from_millis(found.duration_ms.unsigned_abs());
     let mut text = format!(
-        "{}: {} FLV, {}, {}, {}\n",
+        "{}: {} {}, {}, {}, {}\n",
         found.input,
         if found.is_live { "live" } else { "file" },
-        precise(duration),
+        found.format.0,
+        precise(duration(found.duration)),
         traffic(found.bytes),
         bitrate(total_bps(found)),
     );
     for track in &found.tracks {
         let _ = writeln!(text, "  {}", line(track));
     }
-    if let Some(offset) = start_offset(found) {
-        let _ = writeln!(text, "  start  video {offset:+} ms against audio");
+    if let Some(offset) = found.starts_apart {
+        let _ = writeln!(text, "  start  video {:+} ms against audio", offset / 90);
+    }
+    if let Some(offset) = found.ends_apart.filter(|offset| offset.abs() >= TOLD_END) {
+        let _ = writeln!(text, "  end  video {:+} ms against audio", offset / 90);
+    }
+    if found.apart >= TOLD_APART {
+        let apart = found.apart / 90;
+        let _ = writeln!(text, "  order  audio and video lie up to {apart} ms apart");
     }
     if found.refused > 0 {
         let why = found.refused_why.as_deref().unwrap_or_default();
@@ -33,16 +45,14 @@ pub(super) fn text(found: &Found) -> String {
     match found.fault_count {
         0 => text.push_str("  timing  no faults\n"),
         count => {
-            let _ = writeln!(text, "  timing  {count} faults");
+            let plural = if count == 1 { "" } else { "s" };
+            let _ = writeln!(text, "  timing  {count} fault{plural}");
             for fault in &found.faults {
-                let at = Duration::from_millis(fault.at_ms.unsigned_abs());
-                let _ = writeln!(
-                    text,
-                    "    {}  track {}: {}",
-                    precise(at),
-                    fault.track,
-                    fault.what
-                );
+                let at = precise(duration(fault.at));
+                let _ = match fault.track {
+                    Some(track) => writeln!(text, "    {at}  track {track}: {}", fault.what),
+                    None => writeln!(text, "    {at}  {}", fault.what),
+                };
             }
         }
     }
@@ -63,11 +73,12 @@ fn line(counted: &Counted) -> String {
             words.push(format!("{:.2} fps", milli as f64 / 1_000.0));
         }
         words.push(gops(counted));
-        if counted.max_composition_offset_ms > 0 || counted.min_composition_offset_ms < 0 {
-            words.push(format!(
-                "composition {}..{} ms",
-                counted.min_composition_offset_ms, counted.max_composition_offset_ms
-            ));
+        let (min, max) = (
+            counted.min_composition_offset / 90,
+            counted.max_composition_offset / 90,
+        );
+        if max > 0 || min < 0 {
+            words.push(format!("composition {min}..{max} ms"));
         }
     }
     if let Err(why) = &track.config {
@@ -78,84 +89,53 @@ fn line(counted: &Counted) -> String {
 }
 
 fn gops(counted: &Counted) -> String {
-    let Some(gops) = Gops::of(counted) else {
-        return format!("{} random access points", counted.random_access);
-    };
-    let seconds = |ms: i64| format!("{:.2}", ms as f64 / 1_000.0);
-    match gops.min == gops.max {
-        true => format!("GOP {} s", seconds(gops.min)),
-        false => format!("GOP {}..{} s", seconds(gops.min), seconds(gops.max)),
+    let gops = counted.gops;
+    let seconds = |ticks: i64| format!("{:.2}", seconds(ticks));
+    match gops.count {
+        0 => format!("{} random access points", counted.random_access),
+        _ if gops.min == gops.max => format!("GOP {} s", seconds(gops.min)),
+        _ => format!("GOP {}..{} s", seconds(gops.min), seconds(gops.max)),
     }
-}
-
-/// Lengths of the whole GOPs, in milliseconds.
-struct Gops {
-    min: i64,
-    max: i64,
-    average: i64,
-}
-
-impl Gops {
-    fn of(counted: &Counted) -> Option<Self> {
-        let gops = &counted.gops_ms;
-        let count = i64::try_from(gops.len()).ok().filter(|&count| count > 0)?;
-        Some(Self {
-            min: *gops.iter().min()?,
-            max: *gops.iter().max()?,
-            average: gops.iter().sum::<i64>() / count,
-        })
-    }
-}
-
-/// First video minus first audio decode time, in milliseconds.
-fn start_offset(found: &Found) -> Option<i64> {
-    let first = |kind| {
-        let of_kind = found
-            .tracks
-            .iter()
-            .find(|t| t.track.kind() == kind && t.units > 0);
-        of_kind.map(|track| track.first_ms)
-    };
-    Some(first(TrackKind::Video)? - first(TrackKind::Audio)?)
 }
 
 fn total_bps(found: &Found) -> u64 {
     found.tracks.iter().map(Counted::bitrate_bps).sum()
 }
 
-/// `0:00:06.040`
-fn precise(duration: Duration) -> String {
-    format!(
-        "{}.{:03}",
-        describe::clock(duration),
-        duration.subsec_millis()
-    )
+fn duration(ticks: i64) -> Duration {
+    Duration::from_millis(ticks.unsigned_abs() / 90)
 }
 
-fn seconds(ms: i64) -> f64 {
-    ms as f64 / 1_000.0
+/// To the microsecond.
+fn seconds(ticks: i64) -> f64 {
+    (ticks as f64 / 0.09).round() / 1_000_000.0
 }
 
 /// One object for machines. Keys are stable; base units stand in their names.
 pub(super) fn json(found: &Found) -> Value {
     json!({
         "input": found.input,
-        "format": "flv",
+        "format": found.format.1,
         "live": found.is_live,
         "bytes": found.bytes,
-        "duration_s": seconds(found.duration_ms),
+        "duration_s": seconds(found.duration),
         "bitrate_bps": total_bps(found),
         "tracks": found.tracks.iter().map(track).collect::<Vec<_>>(),
         "data_messages": found.data_messages,
-        "av_start_offset_s": start_offset(found).map(seconds),
+        "timed_metadata": found.timed_metadata,
+        "av_start_offset_s": found.starts_apart.map(seconds),
+        "av_end_offset_s": found.ends_apart.map(seconds),
+        "av_apart_max_s": seconds(found.apart),
         "unreadable_tags": found.refused,
         "unreadable_reason": found.refused_why,
         "timing_faults": found.fault_count,
         "timing": found.faults.iter().map(|fault| json!({
-            "at_s": seconds(fault.at_ms),
-            "track": fault.track,
+            "at_s": seconds(fault.at),
+            "track": fault.track.map(|track| track.0),
             "detail": fault.what,
         })).collect::<Vec<_>>(),
+        "damages": found.losses.count(),
+        "bytes_lost": found.losses.bytes(),
         "damage": found.damage,
     })
 }
@@ -165,7 +145,7 @@ fn track(counted: &Counted) -> Value {
     let config = track.config.as_ref().ok();
     let video = config.and_then(|config| config.video());
     let audio = config.and_then(|config| config.audio());
-    let gops = Gops::of(counted);
+    let gops = Some(counted.gops).filter(|gops| gops.count > 0);
     json!({
         "id": track.id.0,
         "kind": track.kind().as_str(),
@@ -181,13 +161,14 @@ fn track(counted: &Counted) -> Value {
         "units": counted.units,
         "bytes": counted.bytes,
         "bitrate_bps": counted.bitrate_bps(),
-        "first_dts_s": seconds(counted.first_ms),
-        "last_dts_s": seconds(counted.last_ms),
+        "first_dts_s": seconds(counted.first),
+        "last_dts_s": seconds(counted.last),
         "random_access_points": video.map(|_| counted.random_access),
-        "gop_min_s": gops.as_ref().map(|gops| seconds(gops.min)),
-        "gop_max_s": gops.as_ref().map(|gops| seconds(gops.max)),
-        "gop_average_s": gops.as_ref().map(|gops| seconds(gops.average)),
-        "max_composition_offset_s": video.map(|_| seconds(counted.max_composition_offset_ms)),
+        "gop_min_s": gops.map(|gops| seconds(gops.min)),
+        "gop_max_s": gops.map(|gops| seconds(gops.max)),
+        "gop_average_s": gops.and_then(|gops| gops.average()).map(seconds),
+        "max_composition_offset_s": video.map(|_| seconds(counted.max_composition_offset)),
+        "min_composition_offset_s": video.map(|_| seconds(counted.min_composition_offset)),
         "configurations": counted.configurations,
     })
 }

@@ -1,0 +1,47 @@
+//! FLV files to events.
+
+use remux::Event;
+use remux::flv::FileDemuxer;
+
+use super::{Container, Reader};
+use crate::convert::Error;
+
+/// Reads from front to back.
+pub(super) struct Flv {
+    reader: Reader,
+    demuxer: FileDemuxer,
+    ended: bool,
+}
+
+impl Flv {
+    pub(super) fn new(reader: Reader) -> Self {
+        Self {
+            reader,
+            demuxer: FileDemuxer::default(),
+            ended: false,
+        }
+    }
+}
+
+impl Container for Flv {
+    fn next(&mut self) -> Result<Option<Event>, Error> {
+        loop {
+            let event = self.demuxer.poll();
+            let event = event.map_err(|error| Error::input(&self.reader.name, error))?;
+            if event.is_some() || self.ended {
+                return Ok(event);
+            }
+            let bytes = self.reader.next()?;
+            if bytes.is_empty() {
+                self.ended = true;
+                self.demuxer.finish();
+            } else {
+                self.demuxer.push(bytes);
+            }
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.reader.position
+    }
+}
