@@ -171,6 +171,26 @@ pub fn read_file(path: &std::path::Path) -> Vec<Tag> {
     tags
 }
 
+/// An FLV file of these tags.
+///
+/// # Panics
+/// When a body is longer than 24 bits say.
+pub fn write(tags: &[Tag]) -> Vec<u8> {
+    let mut file = b"FLV\x01\x05\0\0\0\x09\0\0\0\0".to_vec();
+    for tag in tags {
+        let len = u32::try_from(tag.body.len()).unwrap();
+        assert!(len < 1 << 24, "body of {len} bytes");
+        let [time3, time @ ..] = tag.timestamp_ms.to_be_bytes();
+        file.push(tag.kind);
+        file.extend_from_slice(&len.to_be_bytes()[1..]);
+        file.extend_from_slice(&time);
+        file.extend_from_slice(&[time3, 0, 0, 0]);
+        file.extend_from_slice(&tag.body);
+        file.extend_from_slice(&(len + 11).to_be_bytes());
+    }
+    file
+}
+
 /// Tags as frames, one video and one audio track of what is there: the body's hash stands for the bytes,
 /// so everything inside a tag is compared, enhanced headers included. Configuration, data and
 /// end-of-sequence tags are left out. 32-bit timestamps are unwrapped.

@@ -1,0 +1,192 @@
+//! `sidestream probe` of files: the same findings in every container, and faults of time.
+
+use crate::remux::remux;
+use e2e::flv::{self, Tag};
+use e2e::media::{self, testdata};
+use e2e::process::{command, run_ok};
+use e2e::server::sidestream;
+use e2e::wait::secs;
+use serde_json::Value;
+use std::path::Path;
+
+fn probe(file: &Path) -> Value {
+    let done = sidestream(&["probe", "--json", file.to_str().unwrap()], secs(20));
+    assert_eq!(done.code, Some(0), "{}: {}", file.display(), done.stderr);
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+#[test]
+fn every_container_of_a_clip_is_described_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = testdata("bframes.flv");
+    let want = probe(&clip);
+    for (name, format) in [("a.ts", "ts"), ("a.mp4", "mp4"), ("a.m4s", "mp4")] {
+        let file = folder.path().join(name);
+        assert_eq!(remux(&clip, &file, &[]).code, Some(0));
+        let got = probe(&file);
+        assert_eq!(got["format"], format);
+        for key in [
+            "duration_s",
+            "av_start_offset_s",
+            "av_end_offset_s",
+            "timing_faults",
+        ] {
+            assert_eq!(got[key], want[key], "{name}: {key}");
+        }
+        for track in [0, 1] {
+            for key in [
+                "kind",
+                "codec",
+                "codec_string",
+                "width",
+                "height",
+                "sample_rate_hz",
+                "channels",
+                "units",
+                "frame_rate",
+                "first_dts_s",
+                "last_dts_s",
+                "gop_min_s",
+                "gop_max_s",
+                "random_access_points",
+                "max_composition_offset_s",
+                "configurations",
+            ] {
+                let (got, want) = (&got["tracks"][track][key], &want["tracks"][track][key]);
+                assert_eq!(got, want, "{name}: track {track}: {key}");
+            }
+        }
+    }
+}
+
+/// Units, size and codec of every shared file are what ffprobe counts.
+#[test]
+fn ffprobe_counts_the_same_units() {
+    let Some(shared) = media::shared() else {
+        return;
+    };
+    let mut files = media::files(&shared.join("mp4"), "mp4");
+    files.extend(media::files(&shared.join("flv"), "flv"));
+    files.retain(|file| !file.to_string_lossy().contains("init"));
+    // FFmpeg 5.1 reads no HEVC in FLV.
+    files.retain(|file| !file.ends_with("flv/hevc_aac.flv"));
+    let mut compared = 0;
+    for file in files {
+        let mut ffprobe = command("ffprobe");
+        ffprobe.args([
+            "-v",
+            "error",
+            "-count_packets",
+            "-of",
+            "json",
+            "-show_entries",
+        ]);
+        ffprobe
+            .arg("stream=codec_type,nb_read_packets,width,height")
+            .arg(&file);
+        let text = run_ok("ffprobe", ffprobe, secs(20)).text();
+        let theirs: Value = serde_json::from_str(&text).unwrap();
+        let ours = probe(&file);
+        for kind in ["video", "audio"] {
+            let theirs: Vec<u64> = theirs["streams"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|stream| stream["codec_type"] == kind)
+                .map(|stream| stream["nb_read_packets"].as_str().unwrap().parse().unwrap())
+                .collect();
+            let ours: Vec<u64> = ours["tracks"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|track| track["kind"] == kind)
+                .map(|track| track["units"].as_u64().unwrap())
+                .collect();
+            assert_eq!(ours, theirs, "{}: {kind}", file.display());
+            compared += theirs.len();
+        }
+    }
+    assert!(compared >= 20, "{compared} tracks");
+}
+
+/// Writes the clip with its tags changed, and probes it. `change` is given how many pictures there were
+/// before the tag, and whether it is one.
+fn changed(change: impl Fn(usize, bool, &mut Tag)) -> Value {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.flv");
+    let mut tags = flv::read_file(&testdata("bframes.flv"));
+    let mut pictures = 0;
+    for tag in tags.iter_mut().filter(|tag| tag.is_media()) {
+        let is_picture = tag.kind == 9;
+        change(pictures, is_picture, tag);
+        pictures += usize::from(is_picture);
+    }
+    std::fs::write(&file, flv::write(&tags)).unwrap();
+    probe(&file)
+}
+
+#[test]
+fn faults_of_time_are_told_with_their_place() {
+    let clip = probe(&testdata("bframes.flv"));
+    assert_eq!(clip["timing_faults"], 0);
+    let first = clip["tracks"][0]["first_dts_s"].as_f64().unwrap();
+
+    let gap = changed(|n, is_picture, tag| {
+        tag.timestamp_ms += if is_picture && n >= 50 { 3_000 } else { 0 };
+    });
+    assert_eq!(gap["timing_faults"], 1, "{gap:#}");
+    assert_eq!(gap["timing"][0]["detail"], "nothing for 3040 ms");
+    // 25 fps: picture 50 comes at 2 s.
+    assert_eq!(gap["timing"][0]["at_s"], first + 5.0);
+    assert_eq!(gap["timing"][0]["track"], 0);
+    let sound_ahead =
+        gap["av_end_offset_s"].as_f64().unwrap() - clip["av_end_offset_s"].as_f64().unwrap();
+    assert!((sound_ahead - 3.0).abs() < 0.05, "{sound_ahead}");
+
+    let earlier = |by: u32| {
+        changed(move |n, is_picture, tag| {
+            tag.timestamp_ms -= if is_picture && n == 50 { by } else { 0 };
+        })
+    };
+    let back = earlier(60);
+    assert_eq!(back["timing_faults"], 1, "{back:#}");
+    assert_eq!(
+        back["timing"][0]["detail"],
+        "decode time goes back by 20 ms"
+    );
+    assert_eq!(
+        earlier(40)["timing"][0]["detail"],
+        "decode time stands still"
+    );
+
+    let jump = changed(|n, _, tag| tag.timestamp_ms += if n < 50 { 1_000_000 } else { 0 });
+    assert_eq!(jump["timing_faults"], 1, "{jump:#}");
+    assert_eq!(jump["timing"][0]["detail"], "the clock breaks");
+    assert_eq!(jump["timing"][0]["track"], Value::Null);
+}
+
+#[test]
+fn damage_is_told_with_byte_and_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cut.flv");
+    let clip = std::fs::read(testdata("video-only.flv")).unwrap();
+    std::fs::write(&file, &clip[..30_000]).unwrap();
+    let shown = file.to_str().unwrap();
+    let done = sidestream(&["probe", "--json", shown], secs(20));
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let json: Value = serde_json::from_slice(&done.stdout).unwrap();
+    let tags = flv::read_file(&file);
+    let good: usize = 13 + tags.iter().map(|tag| tag.body.len() + 15).sum::<usize>();
+    assert_eq!(json["damages"], 1);
+    assert_eq!(json["bytes_lost"], 30_000 - good);
+    let damage = json["damage"].as_str().unwrap();
+    let begins = format!("{shown}: damaged from byte {good} (0:00:0");
+    assert!(damage.starts_with(&begins), "{damage}");
+    assert_eq!(
+        done.stderr,
+        format!("warning: {damage}; use --strict to fail\n")
+    );
+    let strict = sidestream(&["probe", "--strict", shown], secs(20));
+    assert_eq!(strict.code, Some(1));
+    assert_eq!(strict.stderr, format!("error: {damage}\n"));
+}
