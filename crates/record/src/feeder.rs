@@ -50,7 +50,7 @@ impl Feeder {
                     return;
                 }
                 // From here on: what came before may be in a file already.
-                subscriber = self.stream.subscribe(JoinAt::Next);
+                subscriber = self.stream.subscribe_unhurried(JoinAt::Next);
                 continue;
             }
             match received {
@@ -98,7 +98,7 @@ impl Feeder {
 
     /// Waits until the writer takes frames again; false when there is nothing to wait for.
     async fn wait_for_writer(&self) -> bool {
-        let mut ended = self.stream.subscribe(JoinAt::Next);
+        let mut ended = self.stream.subscribe_unhurried(JoinAt::Next);
         let mut frames = Vec::new();
         while self.status.is_deaf() {
             // All cancel safe: nothing that is read here is used.

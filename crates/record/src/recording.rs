@@ -61,9 +61,14 @@ impl Recording {
         spec.check()?;
         // From here on the ring keeps what the task has not read.
         let (subscriber, preroll) = match begin {
-            Begin::WithStream => (stream.subscribe(JoinAt::Oldest), None),
-            Begin::Now if spec.preroll.is_zero() => (stream.subscribe(JoinAt::Newest), None),
-            Begin::Now => (stream.subscribe(JoinAt::Oldest), Some(spec.preroll)),
+            Begin::WithStream => (stream.subscribe_unhurried(JoinAt::Oldest), None),
+            Begin::Now if spec.preroll.is_zero() => {
+                (stream.subscribe_unhurried(JoinAt::Newest), None)
+            }
+            Begin::Now => (
+                stream.subscribe_unhurried(JoinAt::Oldest),
+                Some(spec.preroll),
+            ),
         };
         let this = Self {
             id: new_id().into(),
