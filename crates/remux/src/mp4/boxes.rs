@@ -33,6 +33,13 @@ pub(super) enum Parsed {
 }
 
 impl Header {
+    /// Whether the type is made of characters that types are made of: printable ones, and the
+    /// QuickTime copyright sign. Other bytes are media, or damage.
+    pub(super) fn is_named(&self) -> bool {
+        let is_name = |byte: u8| byte == 0xa9 || (0x20..0x7f).contains(&byte);
+        self.kind.into_iter().all(is_name)
+    }
+
     /// Reads the header at the beginning of `bytes`.
     pub(super) fn parse(bytes: &[u8]) -> Parsed {
         let mut fields = Fields(bytes);

@@ -373,8 +373,7 @@ impl Demuxer {
             }
             Parsed::Short(_) => return self.lost(at, "a box header is cut off".to_owned()),
         };
-        let is_name = |byte: u8| byte == 0xa9 || (0x20..0x7f).contains(&byte);
-        if !header.kind.into_iter().all(is_name) {
+        if !header.is_named() {
             let kind = header.kind.escape_ascii();
             return self.lost(at, format!("{kind} is no box type"));
         }

@@ -178,6 +178,10 @@ impl Repair {
     fn step(&mut self) -> Result<(), Stop> {
         let at = self.at;
         let header = self.header(at)?;
+        // The demuxer finds nothing behind it, either.
+        if !header.is_named() {
+            return Err(Stop::End);
+        }
         let end = at.saturating_add(header.len.unwrap_or(u64::MAX));
         let body = at + header.header_len;
         match &header.kind {
