@@ -42,6 +42,7 @@ pub enum Batch {
     /// for three times as long as they take, at most [`AUTO_BOUND`].
     #[default]
     Auto,
-    /// Gathered for this long, counted from the first frame; zero writes each as it comes.
+    /// The viewer in the middle of a pass has the first new frame so much later: gathered for this
+    /// long less half a pass, at least for half of it. Zero writes each as it comes.
     For(Duration),
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use hub::{Frame, Item};
 use media::{AccessUnit, Headers, TrackList};
+use remux::flv::wire_time;
 
 use crate::entry::{Entry, Message};
 use crate::window::{Lead, Window};
@@ -51,16 +52,6 @@ impl Encoder {
             Self::Ts(ts) => ts.frame(frame, window),
         }
     }
-}
-
-/// The time as RTMP and FLV write it: modulo 2^32 milliseconds.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "modulo 2^32 is meant"
-)]
-fn wire_time(time_ms: i64) -> u32 {
-    time_ms as u32
 }
 
 /// Encodes the messages of RTMP and FLV viewers.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use hub::{Frame, Item, JoinAt, Received, Stream};
-use remux::flv::{Relay, TagBody, TagKind};
+use remux::flv::{Relay, TagBody, TagKind, wire_time};
 use rtmp::Url;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -365,15 +365,6 @@ fn set_data_frame(tag: TagBody) -> TagBody {
         kind: tag.kind,
         body: body.freeze(),
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "modulo 2^32 is meant"
-)]
-fn wire_time(time_ms: i64) -> u32 {
-    time_ms as u32
 }
 
 /// A random number; a system without randomness gets no jitter.

@@ -20,7 +20,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ORIGIN, UPGRADE, USER_AGENT};
 use http::request::Parts;
 use http::{HeaderValue, Method};
 use hub::{Frame, Item, JoinAt, Received, Subscriber, ViewerHandle, ViewerInfo};
-use remux::flv::{TagBody, tag_header};
+use remux::flv::{TagBody, tag_header, wire_time};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::error::{Problem, Reason};
@@ -331,12 +331,6 @@ impl Muxer {
             Self::Ts { muxer: None, .. } => {}
         }
     }
-}
-
-/// The time as FLV writes it: modulo 2^32 milliseconds.
-fn wire_time(time_ms: i64) -> u32 {
-    let [.., a, b, c, d] = time_ms.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }
 
 /// A tag with the size behind it, in one piece: one buffer per body frame is what hyper sends best.

@@ -48,6 +48,6 @@ pub use file_demuxer::FileDemuxer;
 pub use file_muxer::FileMuxer;
 pub use limits::Limits;
 pub use metadata::{data_message, metadata};
-pub use muxer::{Muxer, file_header, tag_header};
+pub use muxer::{Muxer, file_header, tag_header, wire_time};
 pub use parser::Parser;
 pub use relay::{Relay, TagBody};

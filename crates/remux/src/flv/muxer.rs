@@ -23,6 +23,14 @@ pub fn tag_header(kind: TagKind, timestamp_ms: u32, body_len: usize) -> [u8; 11]
     [kind.wire(), s0, s1, s2, t0, t1, t2, t3, 0, 0, 0]
 }
 
+/// A time as RTMP messages and FLV tags carry it: modulo 2^32 milliseconds (RTMP 1.0 §5.3.1,
+/// FLV 10.1 §E.4.1).
+#[must_use]
+pub fn wire_time(time_ms: i64) -> u32 {
+    let [.., a, b, c, d] = time_ms.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}
+
 /// Writes an FLV file: gives the pieces of it, to be written in order.
 ///
 /// Payload is not copied, small pieces are owned. [`Muxer::start`] comes first; times are written
@@ -61,7 +69,7 @@ impl Muxer {
                 continue;
             }
             if let Some(body) = header_body(track) {
-                push_tag(kind(track.kind()), wrap(dts.0), &[], body, out);
+                push_tag(kind(track.kind()), wire_time(dts.0), &[], body, out);
             }
         }
         self.headers = headers.clone();
@@ -72,7 +80,7 @@ impl Muxer {
     pub fn extra(&mut self, extra: &Extra, dts: Dts, out: &mut Vec<Bytes>) {
         if let Some(track) = self.headers.tracks.get(extra.track) {
             let body = extra.flv_body.clone();
-            push_tag(kind(track.kind()), wrap(dts.0), &[], body, out);
+            push_tag(kind(track.kind()), wire_time(dts.0), &[], body, out);
         }
     }
 
@@ -85,12 +93,12 @@ impl Muxer {
         let dts = track
             .timescale
             .convert(unit.dts.0, Timescale::MILLIS, Rounding::Floor);
-        push_tag(kind(track.kind()), wrap(dts), &header, body, out);
+        push_tag(kind(track.kind()), wire_time(dts), &header, body, out);
     }
 
     /// A data message as a script tag.
     pub fn data(&mut self, message: &DataMessage, out: &mut Vec<Bytes>) {
-        let time = wrap(message.dts.0);
+        let time = wire_time(message.dts.0);
         push_tag(TagKind::Script, time, &[], message.amf0.clone(), out);
     }
 }
@@ -100,12 +108,6 @@ fn kind(media: TrackKind) -> TagKind {
         TrackKind::Video => TagKind::Video,
         TrackKind::Audio => TagKind::Audio,
     }
-}
-
-/// A time on FLV's clock of 32 bits.
-fn wrap(dts_ms: i64) -> u32 {
-    let [.., a, b, c, d] = dts_ms.to_be_bytes();
-    u32::from_be_bytes([a, b, c, d])
 }
 
 fn push_tag(kind: TagKind, time: u32, header: &[u8], body: Bytes, out: &mut Vec<Bytes>) {

@@ -424,18 +424,7 @@ impl Demuxer {
         let kind = header.kind;
         let len = end.saturating_sub(at);
         if end > self.end() {
-            let have = self.end() - at;
-            if self.movie.is_none() {
-                return Err(DemuxError::CutOff {
-                    kind,
-                    offset: at,
-                    len,
-                    have,
-                }
-                .into());
-            }
-            let kind = kind.escape_ascii();
-            return self.lost(at, format!("the {kind} box of {len} bytes is cut off"));
+            return self.cut_off(at, kind, len);
         }
         if len > MAX_INDEX {
             let error = DemuxError::TooLarge {
@@ -455,25 +444,26 @@ impl Demuxer {
         Ok(())
     }
 
+    /// A box that must be read whole is not all there.
+    fn cut_off(&mut self, at: u64, kind: Kind, len: u64) -> Result<(), Stop> {
+        if self.movie.is_none() {
+            return Err(DemuxError::CutOff {
+                kind,
+                offset: at,
+                len,
+                have: self.end().saturating_sub(at),
+            }
+            .into());
+        }
+        let kind = kind.escape_ascii();
+        self.lost(at, format!("the {kind} box of {len} bytes is cut off"))
+    }
+
     fn body(&mut self, at: u64, body: u64, end: u64, kind: Kind) -> Result<(), Stop> {
         let bytes = match self.fetch(body, end - body, body) {
             Ok(bytes) => bytes,
             // A pipe that ended.
-            Err(Stop::Eof) => {
-                let have = self.end().saturating_sub(at);
-                let len = end - at;
-                if self.movie.is_none() {
-                    return Err(DemuxError::CutOff {
-                        kind,
-                        offset: at,
-                        len,
-                        have,
-                    }
-                    .into());
-                }
-                let kind = kind.escape_ascii();
-                return self.lost(at, format!("the {kind} box of {len} bytes is cut off"));
-            }
+            Err(Stop::Eof) => return self.cut_off(at, kind, end - at),
             Err(stop) => return Err(stop),
         };
         self.state = State::Scan { at: end };

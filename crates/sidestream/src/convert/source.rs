@@ -1,17 +1,18 @@
 //! What is read: a container behind one face.
 
-mod flv;
 mod hls;
 mod mp4;
-mod ts;
+mod streamed;
 
 use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use bytes::Bytes;
-use remux::{Event, LeftOut};
+use remux::flv::FileDemuxer;
+use remux::{Event, LeftOut, ts};
 
+use self::streamed::Streamed;
 use super::buffers::Buffers;
 use super::output::is_standard;
 use super::{Error, InputFormat};
@@ -65,9 +66,9 @@ impl Source {
             }
         };
         let container: Box<dyn Container> = match format {
-            InputFormat::Flv => Box::new(flv::Flv::new(reader)),
+            InputFormat::Flv => Box::new(Streamed::<FileDemuxer>::new(reader)),
             InputFormat::Mp4 => Box::new(mp4::Mp4::new(reader)),
-            InputFormat::Ts => Box::new(ts::Ts::new(reader)),
+            InputFormat::Ts => Box::new(Streamed::<ts::Demuxer>::new(reader)),
             InputFormat::Hls if is_standard(path) => {
                 return Err(Error::Usage(
                     "an HLS folder cannot come from standard input; name its playlist".to_owned(),
