@@ -38,11 +38,13 @@ impl Feeder {
         let mut frames = Vec::new();
         let mut beginning = true;
         loop {
-            // Cancel safe: a read takes nothing unless it returns.
+            // Cancel safe: a read takes nothing unless it returns. What the stream sent before a stop
+            // belongs to the recording, so a stop counts when nothing is left to read.
             let received = tokio::select! {
+                biased;
+                () = self.done.cancelled() => return,
                 received = subscriber.read(&mut frames) => received,
                 () = self.stop.cancelled() => break,
-                () = self.done.cancelled() => return,
             };
             if self.status.is_deaf() {
                 frames.clear();
@@ -79,9 +81,18 @@ impl Feeder {
         self.pass(&mut frames);
     }
 
-    /// What the ring holds now, up to the next join after an overrun.
+    /// What the ring holds now; what came before a join is passed on.
     fn read_all(&self, subscriber: &mut Subscriber, frames: &mut Vec<Arc<Frame>>) {
-        while let Some(Received::Frames) = subscriber.try_read(frames) {}
+        while let Some(received) = subscriber.try_read(frames) {
+            match received {
+                Received::Frames => {}
+                Received::Join { headers, missed } => {
+                    self.pass(frames);
+                    self.queue.tell(Entry::Join { headers, missed });
+                }
+                _ => return,
+            }
+        }
     }
 
     fn pass(&self, frames: &mut Vec<Arc<Frame>>) {

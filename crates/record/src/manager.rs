@@ -137,8 +137,10 @@ impl Manager {
         let (follower, stop) = (self.clone(), self.shared.stop.clone());
         self.shared.around.tracker.spawn(async move {
             loop {
-                // Cancel safe: an event is taken only when it is returned.
+                // Cancel safe: an event is taken only when it is returned. A stream that began before
+                // the stop is recorded.
                 let event = tokio::select! {
+                    biased;
                     event = events.next() => event,
                     () = stop.cancelled() => None,
                 };

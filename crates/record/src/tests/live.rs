@@ -100,6 +100,25 @@ fn pictures(storage: &Faulty, index: usize) -> Vec<Seen> {
 }
 
 #[tokio::test]
+async fn a_stop_at_once_keeps_what_was_sent_before_it() {
+    let (hub, storage) = (hub(), Faulty::default());
+    let manager = manager(&hub, &storage, config());
+    let tags = tags("bframes.flv");
+    // Whether the task of a recording looks at the stop or at the stream first is chance.
+    for number in 0..16 {
+        let mut publisher = publisher(&hub, &format!("live/{number}"));
+        send(&mut publisher, &tags, 0..1_000, 0);
+        let recording = manager.record(Arc::clone(publisher.stream()), both());
+        let recording = recording.unwrap();
+        recording.stop();
+        recording.finished().await;
+        assert!(recording.status().bytes > 50_000, "{number}");
+    }
+    assert!(manager.shutdown(Duration::from_secs(30)).await.clean);
+    assert_eq!(manifests(&storage, Format::Mp4).len(), 16);
+}
+
+#[tokio::test]
 async fn a_stuck_disk_costs_units_and_stops_nobody() {
     let (hub, storage) = (hub(), Faulty::default());
     let mut settings = config();
