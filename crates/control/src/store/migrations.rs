@@ -1,0 +1,4 @@
+//! How the database's tables came to be: a list that only grows.
+
+/// Each brings the schema from its index to the next; never edited once released.
+pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql")];
