@@ -12,7 +12,7 @@ use std::sync::Arc;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use hls::folder::{Demuxer, Error, Step};
 use media::{AccessUnit, Dts, Headers, Rounding, Timescale, TrackId, TrackKind, TrackList};
-use remux::{Damage, Event, flv, mp4, ts};
+use remux::{Damage, Event, LeftOut, flv, mp4, ts};
 
 /// A folder in memory.
 type Folder = BTreeMap<String, Bytes>;
@@ -26,6 +26,7 @@ struct Told {
     units: Vec<AccessUnit>,
     damage: Vec<Damage>,
     breaks: usize,
+    left_out: Vec<LeftOut>,
     log: Vec<String>,
 }
 
@@ -50,7 +51,10 @@ fn read(folder: &Folder, playlist: &str, step: usize) -> Result<Told, Error> {
                 continue;
             }
             Step::Event(event) => event,
-            Step::End => return Ok(told),
+            Step::End => {
+                told.left_out = demuxer.left_out();
+                return Ok(told);
+            }
         };
         told.log.push(format!("{event:?}"));
         match event {
@@ -522,10 +526,8 @@ fn tables_of_an_init_segment_are_read() {
     assert_eq!((told.damage, told.units.len()), (vec![], want.units.len()));
 }
 
-#[test]
-fn times_of_several_playlists_are_joined() {
-    // Video and audio apart, as CMAF has them; both with a discontinuity in the middle.
-    let events = flv_events(std::fs::read(testdata("bframes.flv")).unwrap().into());
+/// Video and audio apart, as CMAF has them; both with a discontinuity in the middle.
+fn apart(events: &[Event]) -> Folder {
     let mut folder = Folder::new();
     for (name, odd) in [("v", 0), ("a", 1)] {
         let only: Vec<Event> = events
@@ -557,6 +559,13 @@ fn times_of_several_playlists_are_joined() {
         #EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"b\",URI=\"b/index.m3u8\"\n\
         #EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO=\"a\"\nv/index.m3u8\n";
     folder.insert("index.m3u8".to_owned(), text.into());
+    folder
+}
+
+#[test]
+fn times_of_several_playlists_are_joined() {
+    let events = flv_events(std::fs::read(testdata("bframes.flv")).unwrap().into());
+    let folder = apart(&events);
     let told = whole(&folder);
     assert_eq!(told.breaks, 1);
     assert_eq!(told.damage.len(), 1);
@@ -588,6 +597,32 @@ fn times_of_several_playlists_are_joined() {
         assert!(time > newest.saturating_sub(500), "{time} after {newest}");
         newest = newest.max(time);
     }
+}
+
+#[test]
+fn left_out_tracks_have_the_ids_of_no_others() {
+    let events = flv_events(std::fs::read(testdata("bframes.flv")).unwrap().into());
+    let mut folder = apart(&events);
+    // An unknown codec instead of AAC: each playlist's only track has the same id.
+    for (name, bytes) in &mut folder {
+        if name.starts_with("a/init") {
+            let mut init = bytes.to_vec();
+            let at = init
+                .windows(4)
+                .position(|window| window == b"mp4a")
+                .unwrap();
+            init[at..at + 4].copy_from_slice(b"zzzz");
+            *bytes = init.into();
+        }
+    }
+    let told = whole(&folder);
+    let ids: Vec<_> = told.tracks.iter().map(|track| track.id.0).collect();
+    let left_out: Vec<_> = told
+        .left_out
+        .iter()
+        .map(|left_out| left_out.track.0)
+        .collect();
+    assert_eq!((ids, left_out), (vec![0], vec![1]));
 }
 
 #[test]

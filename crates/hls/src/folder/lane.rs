@@ -111,8 +111,10 @@ impl Lane {
                 State::Segment(reading) => match reading.poll(&mut self.ts) {
                     Told::Ask(step) => return Said::Ask(step),
                     Told::Event(Event::Tracks(tracks)) => {
+                        // Those left out are told of too, even when nothing else is there.
+                        let is_known = self.left_out == reading.left_out();
                         self.left_out = reading.left_out().to_vec();
-                        if !reading.is_mp4() || !same(&self.tracks, &tracks) {
+                        if !is_known || !reading.is_mp4() || !same(&self.tracks, &tracks) {
                             return Said::Event(self.seen(Event::Tracks(tracks)));
                         }
                     }

@@ -163,9 +163,21 @@ impl Demuxer {
         &self.tracks
     }
 
-    /// Tracks of the newest segments that are not given, and why.
-    pub fn left_out(&self) -> impl Iterator<Item = &LeftOut> {
-        self.lanes.iter().flat_map(|slot| slot.lane.left_out())
+    /// Tracks of the newest segments that are not given, and why. Their ids are those of no other
+    /// track's units.
+    #[must_use]
+    pub fn left_out(&self) -> Vec<LeftOut> {
+        let mut all = Vec::new();
+        for (index, slot) in self.lanes.iter().enumerate() {
+            let left_out = slot.lane.left_out().iter();
+            all.extend(left_out.filter_map(|left_out| {
+                Some(LeftOut {
+                    track: self.id(index, left_out.track)?,
+                    ..left_out.clone()
+                })
+            }));
+        }
+        all
     }
 
     /// Segments of the first playlist that were begun, and all of them.
@@ -359,6 +371,10 @@ impl Demuxer {
             Event::Tracks(tracks) => {
                 for track in tracks.iter() {
                     self.name(lane, track.id, track.kind());
+                }
+                let left_out = self.lanes.get(lane).map(|slot| slot.lane.left_out());
+                for left_out in left_out.unwrap_or_default().to_vec() {
+                    self.name(lane, left_out.track, left_out.codec.kind());
                 }
                 self.tracks = Arc::new(self.join());
                 Event::Tracks(Arc::clone(&self.tracks))

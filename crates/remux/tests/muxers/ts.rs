@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use media::{AccessUnit, Codec, CodecConfig, Track};
 use remux::ts::Muxer;
+use remux::{Scheme, TimedMetadata};
 
 use crate::ffmpeg::{self, Packet};
 use crate::source::{Source, source, sources};
@@ -161,4 +162,78 @@ fn ffmpeg_decodes_what_it_decodes_of_the_source() {
         }
         std::fs::remove_file(path).unwrap();
     }
+}
+
+/// ID3 as ffmpeg reads it: what it calls the stream, and each tag's time and bytes.
+#[test]
+fn ffmpeg_reads_id3() {
+    if !ffmpeg::is_here() {
+        return;
+    }
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let source = source(&folder.join("h264-mp3.flv")).unwrap();
+    let (mut muxer, _) = Muxer::new(&source.tracks);
+    assert!(muxer.carry_metadata());
+    let mut out = BytesMut::new();
+    muxer.tables(&mut out);
+    let mut tags = Vec::new();
+    for (n, unit) in source.units.iter().enumerate() {
+        muxer.unit(unit, &mut out).unwrap();
+        if n % 20 == 0 {
+            let timed = TimedMetadata {
+                pts: unit.dts.0 * 90 + 45_000,
+                duration: None,
+                scheme: Scheme::Id3,
+                bytes: id3(3 + n * 4).into(),
+            };
+            muxer.timed(&timed, &mut out).unwrap();
+            tags.push(timed);
+        }
+    }
+    assert!(tags.len() > 5);
+    let path = ffmpeg::file("id3.ts", &out);
+    let run = |program: &str, before: &[&str], after: &[&str]| {
+        let output = std::process::Command::new(program)
+            .args(["-v", "error"])
+            .args(before)
+            .arg(&path)
+            .args(after)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && told.is_empty(), "{told}");
+        output.stdout
+    };
+    let probe = |entries: &str| {
+        let lines = ["-select_streams", "d", "-of", "csv=p=0", "-show_entries"];
+        let text = run("ffprobe", &[&lines[..], &[entries]].concat(), &[]);
+        let text = String::from_utf8(text).unwrap();
+        let lines = text.lines().map(|line| line.trim_end_matches(','));
+        let lines = lines.filter(|line| !line.is_empty()).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    // The stream is listed by itself and in its program.
+    let names = probe("stream=codec_name");
+    assert!(!names.is_empty() && names.iter().all(|name| name == "timed_id3"));
+    let times: Vec<String> = tags.iter().map(|timed| timed.pts.to_string()).collect();
+    assert_eq!(probe("packet=pts"), times);
+
+    let copy = ["-map", "0:d", "-c", "copy", "-f", "data", "-"];
+    let data = run("ffmpeg", &["-nostdin", "-i"], &copy);
+    let without = |cut: usize| -> Vec<u8> {
+        let kept = tags.iter().flat_map(|timed| &timed.bytes[cut..]);
+        kept.copied().collect()
+    };
+    // ffmpeg 5.1 takes off each packet of this stream type a header of 5 bytes, which KLV has
+    // (MISB ST 1402) and ID3 has not; later ones take it off KLV only.
+    assert!(data == without(0) || data == without(5));
+    std::fs::remove_file(path).unwrap();
+}
+
+/// An ID3v2.4 tag of one frame TXXX (§4.2.6: encoding, description, text of `len` bytes).
+fn id3(len: usize) -> Vec<u8> {
+    let text = vec![b'x'; len];
+    let size = |len: usize| [0, 0, (len >> 7) as u8, (len & 0x7f) as u8];
+    let frame = [&b"TXXX"[..], &size(3 + len), &[0, 0, 3, 0, 0], &text].concat();
+    [&b"ID3\x04\0\0"[..], &size(frame.len()), &frame].concat()
 }

@@ -88,6 +88,6 @@ impl Container for Hls {
     }
 
     fn left_out(&self) -> Vec<LeftOut> {
-        self.demuxer.left_out().cloned().collect()
+        self.demuxer.left_out()
     }
 }
