@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use media::StreamName;
 
@@ -66,8 +67,16 @@ impl Ask {
 pub enum Verdict {
     /// Yes.
     Allow,
+    /// Yes, as this stream: the name that was asked for is a key or an alias. For publishers;
+    /// a player gets the stream that it asked for.
+    AllowAs(StreamName),
+    /// Yes, and so is whoever repeats this query (`token=…`): playlists put it on the links in
+    /// them, and each request is asked about. For players.
+    AllowLinks(Arc<str>),
     /// No; the peer is told this reason.
     Deny(Box<str>),
+    /// There is no such stream for this peer.
+    Absent,
 }
 
 impl Verdict {
@@ -75,6 +84,12 @@ impl Verdict {
     #[must_use]
     pub fn deny(reason: &str) -> Self {
         Self::Deny(reason.into())
+    }
+
+    /// Whether it is no.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Deny(_) | Self::Absent)
     }
 }
 

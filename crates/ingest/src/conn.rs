@@ -318,9 +318,9 @@ impl Connection {
         let id = request.message_stream_id;
         let admitted = match self.name(&request.key) {
             Ok(name) => self
-                .admit(Action::Publish, &name, request.query)
+                .admit(Action::Publish, name, request.query)
                 .await
-                .map(|()| name),
+                .map_err(Refusal::into_reason),
             Err(error) => Err(format!("{error}; choose another name")),
         };
         let refusal = match admitted {
@@ -387,11 +387,19 @@ impl Connection {
                 return Err(End::Refused(error.to_string()));
             }
         };
-        if let Err(why) = self.admit(Action::Play, &name, request.query).await {
-            refused(self);
-            session.reject_play(id, "NetStream.Play.Failed", &why)?;
-            return Err(End::Refused(why));
-        }
+        let name = match self.admit(Action::Play, name, request.query).await {
+            Ok(name) => name,
+            Err(refusal) => {
+                refused(self);
+                let code = match refusal {
+                    Refusal::Denied(_) => "NetStream.Play.Failed",
+                    Refusal::Absent(_) => "NetStream.Play.StreamNotFound",
+                };
+                let why = refusal.into_reason();
+                session.reject_play(id, code, &why)?;
+                return Err(End::Refused(why));
+            }
+        };
         // One that may wait is accepted at once: it is listened to like any other meanwhile.
         let stream = if self.shared.config.play_wait.is_zero() {
             self.shared.hub.stream(&name)
@@ -421,21 +429,27 @@ impl Connection {
         }
     }
 
+    /// Asks whether the peer may do this; gives the name of the stream that it gets.
     async fn admit(
         &self,
         action: Action,
-        name: &StreamName,
+        name: StreamName,
         query: Option<String>,
-    ) -> Result<(), String> {
+    ) -> Result<StreamName, Refusal> {
         let mut ask = Ask::new(action, name.clone(), self.protocol);
         ask.peer = Some(self.peer);
         ask.query = query.or_else(|| self.app_query.clone()).map(Into::into);
         // A decision that does not come must not hold a connection for ever.
         let limit = self.shared.config.limits.setup_time;
         match tokio::time::timeout(limit, self.shared.authorizer.authorize(ask)).await {
-            Ok(Verdict::Allow) => Ok(()),
-            Ok(Verdict::Deny(why)) => Err(why.into()),
-            Err(_) => Err("permission was not decided in time; try again".to_owned()),
+            Ok(Verdict::AllowAs(stream)) if action == Action::Publish => Ok(stream),
+            Ok(Verdict::Allow | Verdict::AllowAs(_) | Verdict::AllowLinks(_)) => Ok(name),
+            Ok(Verdict::Deny(why)) => Err(Refusal::Denied(why.into())),
+            Ok(Verdict::Absent) => Err(Refusal::Absent(format!("no stream {name}"))),
+            Err(_) => {
+                let why = "permission was not decided in time; try again";
+                Err(Refusal::Denied(why.to_owned()))
+            }
         }
     }
 
@@ -502,6 +516,20 @@ impl Connection {
             other => {
                 tracing::debug!(%conn, %peer, %stream, reason = %other, "rtmp connection closed")
             }
+        }
+    }
+}
+
+/// Why somebody is not let in.
+enum Refusal {
+    Denied(String),
+    Absent(String),
+}
+
+impl Refusal {
+    fn into_reason(self) -> String {
+        match self {
+            Self::Denied(why) | Self::Absent(why) => why,
         }
     }
 }

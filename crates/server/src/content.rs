@@ -19,6 +19,11 @@ pub(crate) const NO_CACHE: &str = "no-cache";
 /// What never changes at its URL.
 pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// Playlists of one viewer: no shared cache keeps them.
+pub(crate) const PRIVATE_NO_CACHE: &str = "private, no-cache";
+/// What never changes at its URL and is not for everybody.
+pub(crate) const PRIVATE_IMMUTABLE: &str = "private, max-age=31536000, immutable";
+
 /// Something to send.
 #[derive(Clone, Debug)]
 pub(crate) struct Content {

@@ -296,13 +296,19 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
                     .and_then(|value| value.to_str().ok())
                     .unwrap_or_default(),
             );
+            let entry = admit_to_hls(&shared, target, &asker, parts.uri.query()).await?;
+            let (links, is_new) = match entry {
+                Entrance::Known => (None, false),
+                Entrance::New => (None, true),
+                Entrance::ByLink(query) => (Some(query), false),
+            };
             let request = hls::Request {
                 target,
                 method: &parts.method,
                 headers: &parts.headers,
                 asker: &asker,
+                links: links.as_ref(),
             };
-            let is_new = admit_to_hls(&shared, &request, parts.uri.query()).await?;
             let answer = hls::serve(&shared.hls, request).await;
             if is_new && let Some(entry) = shared.hls.get(target.name()) {
                 entry.sessions.note_admitted(&asker);
@@ -312,21 +318,32 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
     }
 }
 
+/// How a viewer of HLS comes in.
+enum Entrance {
+    /// It was let in at an earlier request.
+    Known,
+    /// It was let in just now, for all that follows.
+    New,
+    /// It was let in for this request; links must carry this query.
+    ByLink(Arc<str>),
+}
+
 /// Asks once per viewer, at its first request, which is the one that carries its key: players do
-/// not repeat a playlist's query in what the playlist names. Whether it was asked for just now.
+/// not repeat a playlist's query in what the playlist names. Where links carry what lets in, every
+/// request is asked about.
 async fn admit_to_hls(
     shared: &Shared,
-    request: &hls::Request<'_>,
+    target: &Target,
+    asker: &Asker,
     query: Option<&str>,
-) -> Result<bool, Problem> {
-    let name = request.target.name();
+) -> Result<Entrance, Problem> {
+    let name = target.name();
     let known = shared.hls.get(name);
-    if known.is_some_and(|entry| entry.sessions.is_admitted(request.asker)) {
-        return Ok(false);
+    if known.is_some_and(|entry| entry.sessions.is_admitted(asker)) {
+        return Ok(Entrance::Known);
     }
-    let peer = Some(request.asker.peer);
-    shared.admit(name, "hls", peer, query).await?;
-    Ok(true)
+    let links = shared.admit(name, "hls", Some(asker.peer), query).await?;
+    Ok(links.map_or(Entrance::New, Entrance::ByLink))
 }
 
 fn nothing_here(path: &str) -> Problem {

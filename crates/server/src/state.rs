@@ -154,20 +154,25 @@ impl Shared {
         }
     }
 
-    /// Asks whether somebody may watch.
+    /// Asks whether somebody may watch; gives what the links of playlists must carry, if anything.
     pub(crate) async fn admit(
         &self,
         name: &StreamName,
         protocol: &'static str,
         peer: Option<SocketAddr>,
         query: Option<&str>,
-    ) -> Result<(), Problem> {
+    ) -> Result<Option<Arc<str>>, Problem> {
         let mut ask = Ask::new(Action::Play, name.clone(), protocol);
         ask.peer = peer;
         ask.query = query.map(Into::into);
         match self.authorizer.authorize(ask).await {
-            Verdict::Allow => Ok(()),
+            Verdict::Allow | Verdict::AllowAs(_) => Ok(None),
+            Verdict::AllowLinks(query) => Ok(Some(query)),
             Verdict::Deny(reason) => Err(Problem::new(Reason::PermissionDenied, reason)),
+            Verdict::Absent => {
+                let detail = format!("no stream {name}");
+                Err(Problem::new(Reason::StreamNotFound, detail))
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use media::StreamName;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use super::links::LinkedTexts;
 use super::sessions::Sessions;
 use crate::content;
 
@@ -70,6 +71,8 @@ pub(crate) struct Snapshot {
     pub(crate) current: Option<Arc<Presentation>>,
     previous: Option<Arc<Presentation>>,
     gzip: [OnceLock<Bytes>; 4],
+    /// Playlists of viewers who are let in by their links.
+    pub(super) linked: LinkedTexts,
 }
 
 impl Snapshot {
@@ -78,6 +81,7 @@ impl Snapshot {
             current,
             previous,
             gzip: Default::default(),
+            linked: LinkedTexts::default(),
         })
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Request<'a> {
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) asker: &'a Asker,
+    /// What the links of playlists must carry for what they lead to.
+    pub(crate) links: Option<&'a Arc<str>>,
 }
 
 /// Answers a request for a playlist or a segment; `None` when the stream is unknown.
@@ -75,17 +77,28 @@ async fn playlist(
         PlaylistKind::Multivariant => &playlists.multivariant,
         PlaylistKind::Media => &playlists.media,
     };
-    let gzip = if content::accepts_gzip(request.headers) {
-        snapshot.gzip(container, kind, text)
-    } else {
-        bytes::Bytes::new()
-    };
-    let content = Content {
-        body: text.body.clone(),
-        gzip: Gzip::Here(gzip),
-        content_type: Container::PLAYLIST_TYPE,
-        etag: text.etag.to_string(),
-        cache_control: content::NO_CACHE,
+    let content = match request.links {
+        None => Content {
+            body: text.body.clone(),
+            gzip: Gzip::Here(if content::accepts_gzip(request.headers) {
+                snapshot.gzip(container, kind, text)
+            } else {
+                bytes::Bytes::new()
+            }),
+            content_type: Container::PLAYLIST_TYPE,
+            etag: text.etag.to_string(),
+            cache_control: content::NO_CACHE,
+        },
+        Some(query) => {
+            let linked = snapshot.linked.get(container, kind, text, query);
+            Content {
+                body: linked.body,
+                gzip: Gzip::Here(linked.gzip),
+                content_type: Container::PLAYLIST_TYPE,
+                etag: linked.etag,
+                cache_control: content::PRIVATE_NO_CACHE,
+            }
+        }
     };
     let response = content::send(&content, request.method, request.headers)?;
     let ended = snapshot.current.as_ref().is_some_and(|p| p.ended());
@@ -117,7 +130,10 @@ fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Pr
         gzip: Gzip::Never,
         content_type: found.content_type,
         etag: found.etag.into(),
-        cache_control: content::IMMUTABLE,
+        cache_control: match request.links {
+            None => content::IMMUTABLE,
+            Some(_) => content::PRIVATE_IMMUTABLE,
+        },
     };
     let response = content::send(&content, request.method, request.headers)?;
     let sent = sent_bytes(&response);

@@ -16,6 +16,7 @@
 
 mod entry;
 mod handlers;
+mod links;
 mod registry;
 mod sessions;
 mod task;

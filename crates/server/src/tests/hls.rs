@@ -399,6 +399,56 @@ async fn viewer_is_asked_for_its_key_once_and_others_stay_out() {
     assert_eq!(other.status, 403, "another player has not shown the key");
 }
 
+/// A protected stream: what lets in stands on every link, every request is asked about, and no
+/// shared cache keeps an answer.
+#[tokio::test(start_paused = true)]
+async fn links_of_protected_playlists_carry_what_lets_their_viewer_in() {
+    let bench = Bench::with(crate::Config::default(), |parts| {
+        parts.authorizer = std::sync::Arc::new(|ask: hub::Ask| async move {
+            match (ask.parameter("pwd"), ask.parameter("token")) {
+                (Some("s3cret"), _) | (_, Some("t1")) => {
+                    hub::Verdict::AllowLinks("token=t1".into())
+                }
+                (None, None) => hub::Verdict::deny("needs a password"),
+                _ => hub::Verdict::Absent,
+            }
+        });
+    });
+    let _publisher = bench.publish("live/cam1", "bframes.flv");
+    assert_eq!(bench.get("/live/cam1.m3u8").await.status, 403);
+    assert_eq!(bench.get("/live/cam1.m3u8?pwd=guess").await.status, 404);
+    for extension in ["m3u8", "ts.m3u8"] {
+        let multivariant = bench
+            .get(&format!("/live/cam1.{extension}?pwd=s3cret"))
+            .await;
+        let uri = multivariant.first_uri();
+        assert!(uri.ends_with("?token=t1"), "{uri}");
+        let playlist = bench.get(&format!("/live/{uri}")).await;
+        for answer in [&multivariant, &playlist] {
+            assert_eq!(answer.status, 200);
+            assert_eq!(answer.header("cache-control"), "private, no-cache");
+            assert!(!answer.text().contains("s3cret"), "{}", answer.text());
+        }
+        let text = playlist.text();
+        let uris = text.lines().filter(|line| !line.starts_with('#'));
+        assert!(uris.clone().count() > 0 && uris.clone().all(|uri| uri.ends_with("?token=t1")));
+        assert_eq!(text.contains("URI="), extension == "m3u8");
+        assert_eq!(text.contains(".mp4?token=t1\""), extension == "m3u8");
+        let segment = format!("/live/cam1/{}", playlist.first_uri());
+        let answer = bench.get(&segment).await;
+        assert_eq!(answer.status, 200);
+        assert!(answer.header("cache-control").starts_with("private, "));
+        let (bare, _) = segment.split_once('?').unwrap();
+        // The same viewer, which was let in before: every request is asked about.
+        assert_eq!(bench.get(bare).await.status, 403);
+    }
+    let packed = [("accept-encoding", "gzip")];
+    let packed = bench
+        .ask(Method::GET, "/live/cam1.m3u8?pwd=s3cret", &packed)
+        .await;
+    assert_eq!(packed.header("content-encoding"), "gzip");
+}
+
 #[tokio::test(start_paused = true)]
 async fn playlists_are_rendered_and_packed_once_a_change_however_many_ask() {
     const MEDIA: &str = "/live/cam1/fmp4.m3u8";

@@ -67,8 +67,14 @@ impl HttpPlayers {
         let mut ask = Ask::new(Action::Play, request.name.clone(), protocol);
         ask.peer = Some(request.peer);
         ask.query.clone_from(&request.query);
-        if let Verdict::Deny(reason) = self.authorizer.authorize(ask).await {
-            return refuse(socket, &request, &reason).await;
+        match self.authorizer.authorize(ask).await {
+            Verdict::Deny(reason) => {
+                return refuse(socket, &request, "403 Forbidden", &reason).await;
+            }
+            Verdict::Absent => {
+                return refuse(socket, &request, "404 Not Found", "no such stream").await;
+            }
+            Verdict::Allow | Verdict::AllowAs(_) | Verdict::AllowLinks(_) => {}
         }
         let Some(stream) = self.hub.stream(&request.name) else {
             return;
@@ -143,11 +149,11 @@ fn head(request: &MediaRequest, transfer: Transfer) -> Bytes {
     head.into()
 }
 
-async fn refuse(socket: MediaSocket, request: &MediaRequest, reason: &str) {
+async fn refuse(socket: MediaSocket, request: &MediaRequest, status: &str, reason: &str) {
     let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
     let text = format!("{}: {reason}\n", request.name);
     let head = format!(
-        "HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain; charset=utf-8\r\n\
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
          Content-Length: {}\r\nConnection: close\r\n{}\r\n{text}",
         text.len(),
         request.response_headers,
