@@ -17,17 +17,30 @@
 //! [docs/design/control.md](../../../docs/design/control.md) says why it is made so.
 
 mod clock;
+mod control;
 pub mod credential;
 mod error;
 pub mod event;
 mod id;
+mod machine;
 pub mod model;
+mod plane;
+pub mod request;
+mod settings;
 mod store;
+mod table;
 mod words;
 
 pub use clock::{Clock, UnixMs};
+pub use control::Control;
 pub use error::{Error, FieldError, Reason};
 pub use event::{Event, EventFilter, EventKind, NewEvent, Subject};
 pub use id::{BadId, ChannelId, DeliveryId, EventId, FileId, RecordingId, TargetId, WebhookId};
+pub use machine::PushState;
+pub use plane::{
+    Answers, Applied, Desired, DesiredRecording, DesiredTarget, FinishedFile, Observation, Plane,
+    PlaneError, Publishing, Recorded,
+};
+pub use settings::{Mode, Settings};
 pub use store::{OpenError, Store, Tx};
 pub use words::UnknownWord;

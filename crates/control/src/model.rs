@@ -12,6 +12,7 @@ pub use channel::{
     Cause, Channel, ChannelSpec, ChannelState, IfExists, Origin, Protocol, StartWhen,
 };
 pub use file::{File, FileBody, FileGap};
+pub(crate) use policy::merge;
 pub use policy::{
     AutoBypass, AutoRecord, Policy, RecordTemplate, Rule, Uniqueness, UnknownPublish,
 };

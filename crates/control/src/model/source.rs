@@ -81,6 +81,8 @@ pub struct SourceState {
     pub last_start_at: Option<UnixMs>,
     /// When it was first heard of.
     pub created_at: UnixMs,
+    /// When it last stopped publishing.
+    pub offline_since: Option<UnixMs>,
 }
 
 impl SourceState {

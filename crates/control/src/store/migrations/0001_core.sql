@@ -36,6 +36,7 @@ CREATE TABLE rooms (
   implicit    INTEGER NOT NULL,
   created_at  INTEGER NOT NULL,
   closed_at   INTEGER,
+  active_at   INTEGER NOT NULL,
   version     INTEGER NOT NULL,
   PRIMARY KEY (app_id, room_id)
 ) STRICT, WITHOUT ROWID;
@@ -61,9 +62,10 @@ CREATE TABLE sources (
   forbidden_until INTEGER,
   forbid_reason   TEXT,
   last_start_at   INTEGER,
-  created_at      INTEGER NOT NULL
+  created_at      INTEGER NOT NULL,
+  offline_since   INTEGER
 ) STRICT, WITHOUT ROWID;
-CREATE UNIQUE INDEX sources_by_member ON sources (app_id, room_id, user_id, source);
+CREATE INDEX sources_by_member ON sources (app_id, room_id, user_id, source);
 CREATE INDEX sources_publishing ON sources (stream) WHERE session IS NOT NULL;
 
 CREATE TABLE channels (
@@ -119,10 +121,12 @@ CREATE TABLE recordings (
   origin       TEXT NOT NULL,
   state        TEXT NOT NULL,
   spec         TEXT NOT NULL,
-  -- what the recorder calls it, once it runs
+  -- what the recorder calls it, when the recorder began it by itself
   plane_id     TEXT UNIQUE,
   created_at   INTEGER NOT NULL,
   start_at     INTEGER,
+  -- whether the media side was told that its time has come
+  begun        INTEGER NOT NULL DEFAULT 0,
   end_at       INTEGER,
   started_at   INTEGER,
   ended_at     INTEGER,
@@ -130,7 +134,7 @@ CREATE TABLE recordings (
 ) STRICT;
 CREATE INDEX recordings_running ON recordings (stream) WHERE ended_at IS NULL;
 CREATE INDEX recordings_of_room ON recordings (app_id, room_id, task_id);
-CREATE INDEX recordings_scheduled ON recordings (start_at) WHERE state = 'pending' AND start_at IS NOT NULL;
+CREATE INDEX recordings_scheduled ON recordings (start_at) WHERE NOT begun AND start_at IS NOT NULL;
 CREATE INDEX recordings_ending ON recordings (end_at) WHERE ended_at IS NULL AND end_at IS NOT NULL;
 
 CREATE TABLE files (
