@@ -11,7 +11,7 @@ use media::{AccessUnit, DataMessage, Extra, Headers, TrackKind, TrackList};
 use super::{TagKind, header_body, metadata, unit_body};
 
 /// A tag body and what it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagBody {
     /// Audio, video or script data.
     pub kind: TagKind,
@@ -31,7 +31,8 @@ impl Relay {
         self.headers = headers.clone();
     }
 
-    /// The tracks changed: their configurations, to be sent at once.
+    /// The tracks changed: the configurations that are not those from before, to be sent at once.
+    /// (A repeated one is an empty frame to FFmpeg 9 when it is of Opus.)
     pub fn tracks(&mut self, tracks: &Arc<TrackList>) -> impl Iterator<Item = TagBody> + use<> {
         let before = std::mem::replace(&mut self.headers.tracks, Arc::clone(tracks));
         self.headers.extras.retain(|extra| {
@@ -39,7 +40,8 @@ impl Relay {
             was.zip(is)
                 .is_some_and(|(was, is)| was.same_configuration(is))
         });
-        configurations(&self.headers.tracks)
+        let known: Vec<TagBody> = configurations(&before).collect();
+        configurations(&self.headers.tracks).filter(move |body| !known.contains(body))
     }
 
     /// A data message, to be sent at once; metadata is kept for those who come later.
@@ -135,4 +137,34 @@ fn joined(head: &[u8], body: &[u8]) -> Bytes {
     out.extend_from_slice(head);
     out.extend_from_slice(body);
     out.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use media::TrackId;
+
+    use super::*;
+    use crate::test_media::{aac, h264};
+
+    #[test]
+    fn a_track_that_is_added_does_not_repeat_the_others() {
+        let sound = TrackList::default().with(aac());
+        let both = Arc::new(sound.with(h264()));
+        let mut relay = Relay::default();
+        relay.join(&Headers {
+            tracks: Arc::new(sound),
+            ..Headers::default()
+        });
+        let kinds = |bodies: Vec<TagBody>| -> Vec<TagKind> {
+            bodies.iter().map(|body| body.kind).collect()
+        };
+        assert_eq!(kinds(relay.tracks(&both).collect()), [TagKind::Video]);
+        assert_eq!(kinds(relay.tracks(&both).collect()), []);
+        // Another configuration of the same track.
+        let mut other = aac();
+        other.flv_body = Some(Bytes::from_static(b"\xaf\x00\x11\x90"));
+        assert_eq!(other.id, TrackId(1));
+        let changed = Arc::new(both.with(other));
+        assert_eq!(kinds(relay.tracks(&changed).collect()), [TagKind::Audio]);
+    }
 }
