@@ -210,6 +210,10 @@ impl Publisher {
                 max: writer.max_tracks,
             });
         }
+        if known.as_ref().is_some_and(|known| known.completes(&track)) {
+            // A publisher that comes back: the size follows with its first key frame.
+            return Ok(());
+        }
         if known.is_some_and(|known| !known.same_configuration(&track)) {
             // What was said about it described the old configuration.
             writer.extras.retain(|extra| extra.track != track.id);

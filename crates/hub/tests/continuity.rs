@@ -628,3 +628,38 @@ fn nothing_is_awaited_once_the_hub_drains() {
         "its end would never come"
     );
 }
+
+/// VP9 has its picture size in its key frames, not in its record.
+#[test]
+fn a_picture_size_that_follows_is_a_change_and_stays() {
+    let vp9 = |width| {
+        let record = [1, 0, 0, 0, 0, 11, 0x82, 2, 2, 2, 0, 0];
+        let mut config = media::CodecConfig::parse(Codec::Vp9, &record).unwrap();
+        if let media::CodecConfig::Vp9(config) = &mut config {
+            (config.params.width, config.params.height) = (width, width / 2);
+        }
+        Track::new(VIDEO, Timescale::MILLIS, config)
+    };
+    let (hub, now) = (hub(), Instant::now());
+    let mut publisher = publish(&hub, now);
+    let mut subscriber = stream(&publisher).subscribe(JoinAt::Newest);
+    publisher.track(vp9(0)).unwrap();
+    publisher.track(track(AUDIO, Codec::Aac, b"a1")).unwrap();
+    publisher.unit_at(0, sound(), now).unwrap();
+    publisher.track(vp9(320)).unwrap();
+    publisher.unit_at(10, key(b"k"), now).unwrap();
+    let lists = |seen: &str| seen.matches("tracks(2)").count();
+    let first = seen(&mut subscriber);
+    assert!(first.starts_with("join(2 tracks"), "{first}");
+    assert_eq!(lists(&first), 1, "{first}");
+    // A record without size again, as a publisher that comes back sends it.
+    publisher.track(vp9(0)).unwrap();
+    publisher.unit_at(20, sound(), now).unwrap();
+    publisher.track(vp9(320)).unwrap();
+    publisher.unit_at(30, key(b"k"), now).unwrap();
+    let again = seen(&mut subscriber);
+    assert_eq!(lists(&again), 0, "{again}");
+    publisher.track(vp9(640)).unwrap();
+    publisher.unit_at(40, key(b"k"), now).unwrap();
+    assert_eq!(lists(&seen(&mut subscriber)), 1);
+}

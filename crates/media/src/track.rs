@@ -75,16 +75,39 @@ impl Track {
     }
 
     /// Whether both describe the same elementary stream configuration: a decoder of the one
-    /// decodes the other without being told.
+    /// decodes the other without being told, and the picture's size is the same (that of VP9 is
+    /// not in its record, but outputs state it).
     #[must_use]
     pub fn same_configuration(&self, other: &Self) -> bool {
         self.codec == other.codec
             && self.timescale == other.timescale
             && match (&self.config, &other.config) {
-                (Ok(a), Ok(b)) => a.raw() == b.raw(),
+                (Ok(a), Ok(b)) => a.raw() == b.raw() && a.picture_size() == b.picture_size(),
                 (Err(_), Err(_)) => self.flv_body == other.flv_body,
                 _ => false,
             }
+    }
+}
+
+impl Track {
+    /// Whether this is `other` with the picture size that it does not know yet: VP9 has it in its
+    /// first key frame.
+    #[must_use]
+    pub fn completes(&self, other: &Self) -> bool {
+        let size = |track: &Self| track.config.as_ref().ok()?.picture_size();
+        let raw = |track: &Self| {
+            track
+                .config
+                .as_ref()
+                .map(|config| config.raw().clone())
+                .ok()
+        };
+        self.codec == other.codec
+            && self.timescale == other.timescale
+            && self.flv_body == other.flv_body
+            && raw(self) == raw(other)
+            && size(other) == Some((0, 0))
+            && size(self) != size(other)
     }
 }
 
@@ -178,4 +201,33 @@ pub struct Headers {
     pub metadata: Option<Arc<DataMessage>>,
     /// The latest extra of each track that has one; valid for the tracks' configurations here.
     pub extras: Vec<Arc<Extra>>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn another_picture_size_is_another_configuration() {
+        let record = [1, 0, 0, 0, 0, 11, 0x82, 2, 2, 2, 0, 0];
+        let config = CodecConfig::parse(Codec::Vp9, &record).unwrap();
+        let track = |width| {
+            let mut config = config.clone();
+            if let CodecConfig::Vp9(vp9) = &mut config {
+                (vp9.params.width, vp9.params.height) = (width, 180);
+            }
+            Track::new(TrackId(0), Timescale::MILLIS, config)
+        };
+        assert!(track(320).same_configuration(&track(320)));
+        assert!(!track(320).same_configuration(&track(640)));
+        assert!(track(320).completes(&{
+            let mut unsized_one = track(0);
+            if let Ok(CodecConfig::Vp9(vp9)) = &mut unsized_one.config {
+                vp9.params.height = 0;
+            }
+            unsized_one
+        }));
+        assert!(!track(320).completes(&track(640)) && !track(320).completes(&track(320)));
+    }
 }

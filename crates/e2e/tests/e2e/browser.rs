@@ -45,3 +45,17 @@ fn chromium_plays_hls_ts_and_flv_on_the_watch_page() {
         watch(&server, "live/cam", protocol, &[]);
     }
 }
+
+#[test]
+fn chromium_plays_vp9_over_hls() {
+    let server = Server::start();
+    let _publisher = ffmpeg::publish_with(
+        Version::V9,
+        &["-re", "-stream_loop", "30"],
+        &testdata("vp9-opus.flv"),
+        &[],
+        &server.rtmp_url("live/vp9"),
+    );
+    server.wait_for_stream("live/vp9");
+    watch(&server, "live/vp9", "hls", &[]);
+}

@@ -115,6 +115,28 @@ fn every_container_has_every_frame_from_one_pass() {
     });
 }
 
+/// Enhanced RTMP of FFmpeg 9, whose VP9 header does not say the picture's size.
+#[test]
+fn vp9_is_recorded_with_every_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    let formats = ["mp4", "flv", "hls"];
+    let server = server(dir.path(), &format!("formats = {formats:?}"));
+    let clip = testdata("vp9-opus.flv");
+    ffmpeg::publish(Version::V9, &clip, &server.rtmp_url("live/vp9")).finish(secs(30));
+    let sent = ffmpeg::source(Version::V9, &clip, Framing::Native);
+    for format in formats {
+        let path = dir.path().join(format!("live/vp9-0.{format}"));
+        let manifest = manifest(&path);
+        let tracks = manifest["tracks"].as_array().unwrap();
+        let codecs: Vec<_> = tracks.iter().map(|track| &track["codec_string"]).collect();
+        assert_eq!(codecs, ["vp09.00.10.08", "opus"], "{format}");
+        let file = playable(&path);
+        assert_eq!(complaints(Version::V9, &file), "", "{format}");
+        let got = ffmpeg::file_frames(Version::V9, &file, Framing::Native, false);
+        sent.assert_received(format, &got, Coverage::Whole);
+    }
+}
+
 #[test]
 fn a_publisher_that_breaks_off_and_comes_back_is_one_file() {
     let dir = tempfile::tempdir().unwrap();

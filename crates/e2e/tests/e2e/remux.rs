@@ -42,8 +42,7 @@ fn is_carried(name: &str, kind: Kind, container: &str) -> bool {
     let is_ts = container.ends_with("ts");
     match kind {
         Kind::Video if name.contains("av1") => !is_ts,
-        // Their FLV headers do not say the size of the picture.
-        Kind::Video if name.contains("vp9") => container == "flv",
+        Kind::Video if name.contains("vp9") => !is_ts,
         Kind::Audio if name.contains("flac") => !is_ts,
         Kind::Audio if name == "flashContent1" || name == "sh-missing-audio" => container == "flv",
         _ => true,
@@ -216,6 +215,57 @@ fn ffmpeg_reads_every_output_with_equal_frames() {
             let source = ffmpeg::source(Version::V9, &file, framing);
             let received = ffmpeg::file_frames(Version::V9, &output, framing, false);
             source.assert_received(&format!("{clip} as {name}"), &received, Coverage::Whole);
+        }
+    }
+}
+
+/// The record of VP9 does not say the picture's size, and some publishers send none: both come from
+/// the first key frame.
+#[test]
+fn vp9_goes_into_mp4_with_its_size_also_without_a_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let clip = testdata("vp9-opus.flv");
+    let bare = folder.path().join("bare.flv");
+    let mut tags = flv::read_file(&clip);
+    let all = tags.len();
+    // Sequence start of enhanced video: `VideoPacketType` 0.
+    tags.retain(|tag| tag.kind != 9 || tag.body[0] & 0x8f != 0x80);
+    assert_eq!(all - tags.len(), 1, "one sequence header");
+    std::fs::write(&bare, flv::write(&tags)).unwrap();
+    let source = ffmpeg::source(Version::V9, &clip, Framing::Native);
+    for input in [&clip, &bare] {
+        let outputs: [(&str, &[&str]); 3] = [
+            ("x.mp4", &[]),
+            ("fragments.mp4", &["--fragment"]),
+            ("x.m3u8", &["--segment", "1s"]),
+        ];
+        for (name, options) in outputs {
+            let name = format!("{}-{name}", input.file_stem().unwrap().display());
+            let output = folder.path().join(&name);
+            remux_ok(input, &output, options);
+            reads_cleanly(&output);
+            let received = ffmpeg::file_frames(Version::V9, &output, Framing::Native, false);
+            source.assert_received(&name, &received, Coverage::Whole);
+            let mut ffprobe = command("ffprobe");
+            ffprobe.args(["-v", "error", "-select_streams", "v", "-of", "csv=p=0"]);
+            ffprobe.args([
+                "-show_entries",
+                "stream=codec_name,profile,width,height,pix_fmt",
+            ]);
+            let said = run_ok(
+                "ffprobe",
+                {
+                    ffprobe.arg(&output);
+                    ffprobe
+                },
+                secs(20),
+            )
+            .text();
+            assert_eq!(
+                said.lines().next(),
+                Some("vp9,Profile 0,160,90,yuv420p"),
+                "{name}"
+            );
         }
     }
 }

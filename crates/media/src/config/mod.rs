@@ -193,6 +193,12 @@ impl CodecConfig {
         }
     }
 
+    /// Width and height of a video codec's pictures; zeros: not known yet.
+    #[must_use]
+    pub fn picture_size(&self) -> Option<(u32, u32)> {
+        self.video().map(|video| (video.width, video.height))
+    }
+
     /// Sound parameters of an audio codec.
     #[must_use]
     pub fn audio(&self) -> Option<AudioParams> {

@@ -457,6 +457,8 @@ fn feed_all(bytes: &[u8]) {
     for codec in [Codec::Mp3, Codec::Ac3, Codec::Eac3] {
         let _ = CodecConfig::from_frame(codec, bytes).map(|config| config.to_string());
     }
+    let vp9 = super::vp9::Config::parse(&hex(VPCC)).unwrap();
+    let _ = vp9.sized_by(bytes).map(|sized| sized.codec_string());
     let Ok(len) = u16::try_from(bytes.len()) else {
         return;
     };

@@ -16,8 +16,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
-use media::TrackList;
 use media::timeline::{Jump, Timeline};
+use media::{CodecConfig, Track, TrackList};
 
 use super::{Error, Event as Found, Limits, Parser, TagKind, data_message};
 use crate::{Damage, Event};
@@ -49,6 +49,9 @@ pub struct FileDemuxer {
     parser: Parser,
     timeline: Timeline,
     tracks: Arc<TrackList>,
+    /// Tracks whose picture size is not known before their first key frame (VP9): told with their
+    /// first unit, so that what is written of the file can begin with it.
+    held: Vec<Track>,
     events: VecDeque<Event>,
 }
 
@@ -87,6 +90,7 @@ impl FileDemuxer {
             parser: Parser::new(limits),
             timeline: Timeline::new(),
             tracks: Arc::default(),
+            held: Vec::new(),
             events: VecDeque::new(),
         }
     }
@@ -308,14 +312,29 @@ impl FileDemuxer {
         }
     }
 
+    fn tell(&mut self, track: Track) {
+        self.tracks = Arc::new(self.tracks.with(track));
+        self.events
+            .push_back(Event::Tracks(Arc::clone(&self.tracks)));
+    }
+
     fn media(&mut self, event: Found, timestamp: u32, place: &std::ops::Range<u64>) {
         match event {
             Found::Track(track) => {
-                self.tracks = Arc::new(self.tracks.with(*track));
-                self.events
-                    .push_back(Event::Tracks(Arc::clone(&self.tracks)));
+                self.held.retain(|held| held.id != track.id);
+                let config = track.config.as_ref().ok();
+                if config.and_then(CodecConfig::picture_size) == Some((0, 0)) {
+                    // As many as the parser takes.
+                    self.held.push(*track);
+                    return;
+                }
+                self.tell(*track);
             }
             Found::Unit(mut unit) => {
+                if let Some(at) = self.held.iter().position(|held| held.id == unit.track) {
+                    let held = self.held.swap_remove(at);
+                    self.tell(held);
+                }
                 let placed = self.timeline.place(unit.track, timestamp, None);
                 if matches!(placed.jump, Some(Jump::Restart { .. })) {
                     self.events.push_back(Event::Discontinuity);

@@ -1,6 +1,7 @@
 //! Tag bodies to media events.
 
 use bytes::Bytes;
+use media::config::vp9;
 use media::{
     AccessUnit, Codec, CodecConfig, Dts, FourCc, FrameRole, Ticks, Timescale, Track, TrackId,
     TrackKind, Unconfigured,
@@ -38,7 +39,8 @@ struct Slot {
 enum Progress {
     /// New: no event has told of it, or not of its latest header.
     Waiting,
-    /// Told of, without configuration: units flow, a header or a good frame may still come.
+    /// Told of, without configuration, or without the picture size that VP9 has in its key frames:
+    /// units flow, a header or a good frame may still come.
     Announced,
     /// A record came (good or not), or a frame told all, or there is nothing to wait for.
     Settled,
@@ -354,7 +356,11 @@ impl Parser {
         let slot = self.slot(part.track, part.codec)?;
         let is_known = slot.codec == part.codec
             && slot.record == record
-            && (slot.progress == Progress::Settled || slot.flv_body.is_some());
+            && match slot.progress {
+                Progress::Settled => true,
+                Progress::Announced if !record.is_empty() => true,
+                _ => slot.flv_body.is_some(),
+            };
         if is_known {
             return Ok(Events::default());
         }
@@ -371,7 +377,12 @@ impl Parser {
             slot.progress = Progress::Waiting;
             return Ok(Events::default());
         }
-        slot.progress = Progress::Settled;
+        // A key frame says what the record does not. Clients of FLV want the header before that:
+        // FFmpeg 9 reads an empty frame of Opus when the sound comes first.
+        slot.progress = match part.codec {
+            Codec::Vp9 => Progress::Announced,
+            _ => Progress::Settled,
+        };
         let config = if is_relay_only(part.codec) {
             Err(Unconfigured::RelayOnly(part.codec))
         } else {
@@ -421,10 +432,16 @@ impl Parser {
             Err(Unconfigured::RelayOnly(part.codec))
         } else if is_configured_by_frames(part.codec) {
             CodecConfig::from_frame(part.codec, &part.payload.rest()).map_err(Unconfigured::from)
+        } else if part.codec == Codec::Vp9 {
+            vp9_configuration(&slot.record, &part.payload.rest())
         } else {
             Err(Unconfigured::Missing)
         };
-        if matches!(config, Ok(_) | Err(Unconfigured::RelayOnly(_))) {
+        let is_final = match &config {
+            Ok(config) => is_sized(config),
+            Err(why) => matches!(why, Unconfigured::RelayOnly(_)),
+        };
+        if is_final {
             slot.progress = Progress::Settled;
         } else if slot.progress == Progress::Announced {
             return Ok(None);
@@ -524,6 +541,24 @@ fn is_relay_only(codec: Codec) -> bool {
 /// The codecs whose every frame says all.
 fn is_configured_by_frames(codec: Codec) -> bool {
     matches!(codec, Codec::Mp3 | Codec::Ac3 | Codec::Eac3)
+}
+
+/// Whether nothing is to be added by frames. AV1 may also lack its size, but its record is all there
+/// is.
+fn is_sized(config: &CodecConfig) -> bool {
+    !matches!(config, CodecConfig::Vp9(config) if config.params.width == 0)
+}
+
+/// A record with the picture size that a key frame has; without a good record all that the key
+/// frame says, without a key frame the record alone.
+fn vp9_configuration(record: &[u8], frame: &[u8]) -> Result<CodecConfig, Unconfigured> {
+    let of_frame = vp9::Config::from_key_frame(frame);
+    let config = match vp9::Config::parse(record) {
+        Ok(config) => config.sized_by(frame).unwrap_or(config),
+        Err(_) if record.is_empty() => of_frame.ok_or(Unconfigured::Missing)?,
+        Err(why) => of_frame.ok_or(why)?,
+    };
+    Ok(CodecConfig::Vp9(config))
 }
 
 fn role(frame: u8) -> Result<FrameRole, Error> {

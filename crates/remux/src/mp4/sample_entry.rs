@@ -27,6 +27,11 @@ const OBJECT_MPEG2_AUDIO: u8 = 0x69;
 /// `streamType` of audio (ISO/IEC 14496-1 table 6).
 const STREAM_AUDIO: u8 = 5;
 
+/// `matrixCoefficients` of RGB and of what is not known (ITU-T H.273 table 4).
+const MATRIX_RGB: u8 = 0;
+const MATRIX_UNSPECIFIED: u8 = 2;
+/// `chromaSubsampling` of pictures that RGB can have (VP9-ISOBMFF §2.2).
+const CHROMA_444: u8 = 3;
 /// Shortest vpcC record: without initialisation data.
 const VPCC_LEN: usize = 8;
 
@@ -35,9 +40,7 @@ pub(super) fn sample_entry(track: &Track) -> Result<mp4::Codec, String> {
     let config = configuration(track)?;
     if config.video().is_some_and(|video| video.width == 0) {
         // Browsers refuse the whole file over a video track without a size.
-        return Err("its configuration does not say the picture size; \
-                    RTMP and FLV still have it"
-            .to_owned());
+        return Err("its picture size is not known yet; RTMP and FLV still have it".to_owned());
     }
     entry(config)
         .map_err(|error| format!("its codec configuration cannot be written to MP4: {error}"))
@@ -163,10 +166,16 @@ fn complete(mut hvcc: mp4::Hvcc) -> mp4::Hvcc {
 
 /// The record comes with version and flags (from FLV, as in the box) or without.
 fn vpcc(raw: &[u8]) -> Result<mp4::VpcC, mp4::Error> {
-    match raw {
-        [1, 0, 0, 0, record @ ..] if record.len() >= VPCC_LEN => decode_full(1, record),
-        record => decode_full(1, record),
+    let mut vpcc: mp4::VpcC = match raw {
+        [1, 0, 0, 0, record @ ..] if record.len() >= VPCC_LEN => decode_full(1, record)?,
+        record => decode_full(1, record)?,
+    };
+    // Colours that a publisher does not know: FFmpeg 9 says RGB when it relays FLV.
+    let is_rgb = vpcc.matrix_coefficients == MATRIX_RGB;
+    if is_rgb && vpcc.chroma_subsampling != CHROMA_444 {
+        vpcc.matrix_coefficients = MATRIX_UNSPECIFIED;
     }
+    Ok(vpcc)
 }
 
 fn mp4a(

@@ -292,6 +292,18 @@ mod init {
     }
 
     #[test]
+    fn vp9_with_impossible_colours_has_unknown_ones() {
+        let rgb = VPCC.replace("020202", "000000");
+        assert_ne!(rgb, VPCC);
+        let mut vp9 = track(VIDEO, Codec::Vp9, &rgb);
+        if let Ok(CodecConfig::Vp9(config)) = &mut vp9.config {
+            (config.params.width, config.params.height) = (320, 180);
+        }
+        let want = VPCC.replace("020202", "000002");
+        assert_eq!(configuration(vec![vp9], "vp09", 78, "vpcC"), hex(&want));
+    }
+
+    #[test]
     fn mp3_is_named_by_its_object_type() {
         for (rate, object_type) in [(44_100, 0x6b), (22_050, 0x69)] {
             let esds = configuration(vec![mp3(rate)], "mp4a", 28, "esds");

@@ -56,6 +56,21 @@ fn testdata(name: &str) -> Bytes {
 }
 
 #[test]
+fn vp9_is_told_of_with_its_size() {
+    let told = demux(&testdata("vp9-opus.flv"), 1 << 20).unwrap();
+    let lists: Vec<_> = told
+        .log
+        .iter()
+        .filter(|line| line.starts_with("Tracks"))
+        .collect();
+    assert_eq!((told.lists, lists.len()), (2, 2));
+    assert!(
+        !lists[0].contains("Vp9") && lists[1].contains("width: 160"),
+        "{lists:?}"
+    );
+}
+
+#[test]
 fn sound_files_give_every_unit() {
     for path in files(&SOUND) {
         let bytes = read(&path);

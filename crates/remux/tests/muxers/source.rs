@@ -96,6 +96,8 @@ pub(crate) fn source(path: &Path) -> Option<Source> {
                         // Announced without, then with its configuration, is no change.
                         Some(at) if tracks[at].config.is_err() => tracks[at] = *track,
                         Some(at) if tracks[at].same_configuration(&track) => {}
+                        // The size of VP9 comes with its first key frame.
+                        Some(at) if track.completes(&tracks[at]) => tracks[at] = *track,
                         Some(_) => return None,
                         None => tracks.push(*track),
                     }

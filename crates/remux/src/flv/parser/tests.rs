@@ -275,6 +275,58 @@ fn frame_configured_codecs_wait_for_a_good_frame() {
     );
 }
 
+const VP9_HEADER: &str = "90 76703039 01000000 000b820202020000";
+const VP9_KEY: &str = "91 76703039 824983422013f00b3000";
+const VP9_INTER: &str = "a1 76703039 86";
+
+#[test]
+fn vp9_is_announced_again_with_the_size_in_its_first_key_frame() {
+    let mut parser = Parser::default();
+    let header = hex(VP9_HEADER);
+    assert_eq!(log(parser.video(&header)), ["track 0: VP9 body"]);
+    assert_eq!(log(parser.video(&hex(VP9_INTER))).len(), 1);
+    assert!(log(parser.video(&header)).is_empty(), "repeated");
+    assert_eq!(
+        log(parser.video(&hex(VP9_KEY))),
+        [
+            "track 0: VP9 320x180 body",
+            "unit 0: RandomAccess +0 [82, 49, 83, 42, 20, 13, f0, 0b, 30, 00] body"
+        ]
+    );
+    assert!(log(parser.video(&header)).is_empty(), "repeated");
+    assert_eq!(log(parser.video(&hex(VP9_KEY))).len(), 1);
+    // Another level is another configuration.
+    let other = hex(&VP9_HEADER.replace("0b82", "1482"));
+    assert_eq!(log(parser.video(&other)), ["track 0: VP9 body"]);
+    let again = log(parser.video(&hex(VP9_KEY)));
+    assert_eq!(again[0], "track 0: VP9 320x180 body");
+}
+
+#[test]
+fn vp9_without_a_good_record_is_described_by_its_first_key_frame() {
+    for (header, why) in [
+        (None, "no codec configuration has arrived"),
+        (Some("90 76703039 01"), "vpcC: cut off at byte 1 body"),
+    ] {
+        let mut parser = Parser::default();
+        let first = match header {
+            Some(header) => parser.video(&hex(header)),
+            None => parser.video(&hex(VP9_INTER)),
+        };
+        assert_eq!(log(first)[0], format!("track 0: VP9, {why}"));
+        assert_eq!(log(parser.video(&hex(VP9_INTER))).len(), 1);
+        let key = log(parser.video(&hex(VP9_KEY)));
+        let body = if header.is_some() { " body" } else { "" };
+        assert_eq!(key[0], format!("track 0: VP9 320x180{body}"));
+        assert_eq!(log(parser.video(&hex(VP9_KEY))).len(), 1);
+        // A good record, when it comes, is another description.
+        let good = log(parser.video(&hex(VP9_HEADER)));
+        assert_eq!(good, ["track 0: VP9 body"]);
+        let described = log(parser.video(&hex(VP9_KEY)));
+        assert_eq!(described[0], "track 0: VP9 320x180 body");
+    }
+}
+
 #[test]
 fn enhanced_packets_of_every_type() {
     let mut parser = Parser::default();
