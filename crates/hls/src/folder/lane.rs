@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use media::{Rounding, Timescale, TrackList};
@@ -77,9 +78,12 @@ impl Lane {
         }
     }
 
-    /// Segments that were begun, and all.
-    pub(super) fn progress(&self) -> (usize, usize) {
-        (self.next, self.segments.len())
+    /// How long the segments are that were read, and all of them, as the playlist says.
+    pub(super) fn played(&self) -> (Duration, Duration) {
+        let length = |segments: &[Segment]| segments.iter().map(|segment| segment.duration).sum();
+        let open = usize::from(!matches!(self.state, State::Draining | State::Ended));
+        let read = self.segments.get(..self.next.saturating_sub(open));
+        (length(read.unwrap_or_default()), length(&self.segments))
     }
 
     pub(super) fn tracks(&self) -> &Arc<TrackList> {
@@ -112,8 +116,9 @@ impl Lane {
                     Told::Ask(step) => return Said::Ask(step),
                     Told::Event(Event::Tracks(tracks)) => {
                         // Those left out are told of too, even when nothing else is there.
-                        let is_known = self.left_out == reading.left_out();
-                        self.left_out = reading.left_out().to_vec();
+                        let left_out = reading.left_out(&self.ts);
+                        let is_known = self.left_out == left_out;
+                        self.left_out = left_out.to_vec();
                         if !is_known || !reading.is_mp4() || !same(&self.tracks, &tracks) {
                             return Said::Event(self.seen(Event::Tracks(tracks)));
                         }

@@ -27,6 +27,7 @@ mod segment;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use media::{AccessUnit, TrackId, TrackKind, TrackList};
@@ -180,12 +181,12 @@ impl Demuxer {
         all
     }
 
-    /// Segments of the first playlist that were begun, and all of them.
+    /// How long the segments of the first playlist are that were read, and all of them, as it says.
     #[must_use]
-    pub fn progress(&self) -> (usize, usize) {
+    pub fn played(&self) -> (Duration, Duration) {
         self.lanes
             .first()
-            .map_or((0, 0), |slot| slot.lane.progress())
+            .map_or_else(Default::default, |slot| slot.lane.played())
     }
 
     /// The file that [`Step::Open`] named is open and has `len` bytes.

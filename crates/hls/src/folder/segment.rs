@@ -72,10 +72,11 @@ impl Reading {
     }
 
     /// Tracks of this segment that are not given.
-    pub(super) fn left_out(&self) -> &[LeftOut] {
+    pub(super) fn left_out<'a>(&'a self, ts: &'a TsLane) -> &'a [LeftOut] {
         match &self.media {
             Media::Mp4(demuxer) => demuxer.left_out(),
-            _ => &[],
+            Media::Ts { .. } => ts.demuxer.left_out(),
+            Media::Unknown(_) => &[],
         }
     }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use media::{AccessUnit, Dts, Track, TrackId, TrackList};
 use remux::ts::Demuxer;
-use remux::{Damage, Event, TimedMetadata, flv};
+use remux::{Damage, Event, LeftOut, TimedMetadata, flv};
 
 /// A file or folder of the shared test media.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
@@ -48,6 +48,7 @@ pub(crate) struct Told {
     pub(crate) units: Vec<AccessUnit>,
     pub(crate) timed: Vec<TimedMetadata>,
     pub(crate) damage: Vec<Damage>,
+    pub(crate) left_out: Vec<LeftOut>,
     pub(crate) discontinuities: usize,
     /// Everything in order, as text.
     pub(crate) log: Vec<String>,
@@ -114,6 +115,7 @@ pub(crate) fn demux_with(
     while let Ok(Some(event)) = demuxer.poll() {
         told.event(event);
     }
+    told.left_out = demuxer.left_out().to_vec();
     told
 }
 

@@ -49,7 +49,7 @@ use self::sync::Found;
 use self::tables::Map;
 pub use self::tables::{Content, Program, ProgramStream};
 use super::packet::PACKET_LEN;
-use crate::Event;
+use crate::{Event, LeftOut};
 
 /// Bounds on what an input may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,6 +166,7 @@ impl Demuxer {
             shared: Shared {
                 events: VecDeque::new(),
                 tracks: Arc::default(),
+                left_out: Vec::new(),
                 clock: Clock::default(),
                 unit_bytes: limits.unit_bytes,
             },
@@ -215,6 +216,12 @@ impl Demuxer {
     #[must_use]
     pub fn tracks(&self) -> &Arc<TrackList> {
         &self.shared.tracks
+    }
+
+    /// Audio and video of the program that is not read, and why; each is named once and keeps its id.
+    #[must_use]
+    pub fn left_out(&self) -> &[LeftOut] {
+        &self.shared.left_out
     }
 
     /// Bytes of a packet with time code or parity: 188, 192 or 204; `None` before the first was found.
@@ -680,6 +687,7 @@ impl Demuxer {
     /// the lowest track number of their kind that is free.
     fn follow(&mut self, map: &Map, offset: u64) {
         let mut before = std::mem::take(&mut self.streams);
+        let left_out_before = std::mem::take(&mut self.shared.left_out);
         let mut streams: Vec<Stream> = Vec::new();
         let mut tracks: Vec<Arc<Track>> = Vec::new();
         // What goes on is known first, so that new tracks do not take its numbers.
@@ -704,6 +712,15 @@ impl Demuxer {
                 Some(at) => before.swap_remove(at),
                 None => {
                     let Some((reader, codec)) = reader(entry) else {
+                        if let Some((codec, what)) = entry.stream.unread() {
+                            let track = free_id(codec.kind(), &mut taken);
+                            let reason = format!("PID {pid:#x} has {what}, which is not read");
+                            self.shared.left_out.push(LeftOut {
+                                track,
+                                codec,
+                                reason,
+                            });
+                        }
                         continue;
                     };
                     let track = codec.map(|codec| (free_id(codec.kind(), &mut taken), codec));
@@ -714,6 +731,12 @@ impl Demuxer {
                 }
             };
             if let Some((id, codec)) = stream.track {
+                let left_out = left_out_before.iter().find(|left| left.track == id);
+                if let Some(left_out) = left_out.filter(|_| known.is_some()) {
+                    self.shared.left_out.push(left_out.clone());
+                    streams.push(stream);
+                    continue;
+                }
                 let known = self
                     .shared
                     .tracks

@@ -26,7 +26,7 @@ use super::clock::Clock;
 use super::pes;
 use super::section::Sections;
 use super::video::{self, Video};
-use crate::{Damage, Event, Scheme, TimedMetadata};
+use crate::{Damage, Event, LeftOut, Scheme, TimedMetadata};
 
 /// Bytes that are reserved at a time at least, and at most for one stream's small units: several
 /// share an allocation, which lives as long as any of them.
@@ -41,6 +41,8 @@ const PICTURE: i64 = 3_600;
 pub(super) struct Shared {
     pub(super) events: VecDeque<Event>,
     pub(super) tracks: Arc<TrackList>,
+    /// Tracks of the newest map that are not read.
+    pub(super) left_out: Vec<LeftOut>,
     pub(super) clock: Clock,
     /// See [`super::Limits::unit_bytes`].
     pub(super) unit_bytes: usize,
@@ -58,6 +60,15 @@ impl Shared {
             track,
             what: what.into(),
         }));
+    }
+
+    /// What was announced as a track turns out to be none that is read.
+    fn leave_out(&mut self, left_out: LeftOut) {
+        let others = self.tracks.iter().filter(|t| t.id != left_out.track);
+        self.tracks = Arc::new(TrackList::new(others.cloned().collect()));
+        self.left_out.push(left_out);
+        self.events
+            .push_back(Event::Tracks(Arc::clone(&self.tracks)));
     }
 
     fn configure(&mut self, id: TrackId, codec: Codec, config: Result<CodecConfig, config::Error>) {
@@ -581,8 +592,12 @@ impl Stream {
                     continue;
                 }
                 Step::Unsupported(what) => {
-                    let what = format!("PID {:#x} has {what}, which is not read", self.pid);
-                    shared.damage(self.from..self.seen, Some(track), what);
+                    let reason = format!("PID {:#x} has {what}, which is not read", self.pid);
+                    shared.leave_out(LeftOut {
+                        track,
+                        codec,
+                        reason,
+                    });
                     self.reader = Reader::Nothing;
                     self.clear();
                     return;

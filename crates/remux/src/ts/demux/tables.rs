@@ -8,7 +8,7 @@
 //!   descriptors | [type 8 | PID 13 | info length 12 | descriptors]…
 //! ```
 
-use media::Codec;
+use media::{Codec, FourCc};
 
 /// A program of the stream, as its map says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +60,25 @@ impl Content {
             Self::Latm => Some(Codec::Aac),
             _ => None,
         }
+    }
+}
+
+impl ProgramStream {
+    /// Audio or video that is not read, and what it is called; `None`: it is read, or neither.
+    pub(super) fn unread(&self) -> Option<(Codec, &'static str)> {
+        let video = |cc| Codec::OtherVideo(FourCc(cc));
+        Some(match (self.content, self.stream_type) {
+            (Content::Encrypted, 0xdb) => (Codec::H264, "encrypted samples"),
+            (Content::Encrypted, 0xcf) => (Codec::Aac, "encrypted samples"),
+            (Content::Encrypted, 0xc1) => (Codec::Ac3, "encrypted samples"),
+            (Content::Encrypted, 0xc2) => (Codec::Eac3, "encrypted samples"),
+            (Content::Other, 0x01) => (video(*b"mp1v"), "MPEG-1 video"),
+            (Content::Other, 0x02) => (video(*b"mp2v"), "MPEG-2 video"),
+            (Content::Other, 0x10) => (video(*b"mp4v"), "MPEG-4 Visual"),
+            (Content::Other, 0x33) => (Codec::H266, "VVC"),
+            (Content::Other, 0xea) => (video(*b"vc-1"), "VC-1"),
+            _ => return None,
+        })
     }
 }
 
