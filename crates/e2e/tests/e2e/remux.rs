@@ -248,19 +248,9 @@ fn vp9_goes_into_mp4_with_its_size_also_without_a_record() {
             source.assert_received(&name, &received, Coverage::Whole);
             let mut ffprobe = command("ffprobe");
             ffprobe.args(["-v", "error", "-select_streams", "v", "-of", "csv=p=0"]);
-            ffprobe.args([
-                "-show_entries",
-                "stream=codec_name,profile,width,height,pix_fmt",
-            ]);
-            let said = run_ok(
-                "ffprobe",
-                {
-                    ffprobe.arg(&output);
-                    ffprobe
-                },
-                secs(20),
-            )
-            .text();
+            let entries = "stream=codec_name,profile,width,height,pix_fmt";
+            ffprobe.args(["-show_entries", entries]).arg(&output);
+            let said = run_ok("ffprobe", ffprobe, secs(20)).text();
             assert_eq!(
                 said.lines().next(),
                 Some("vp9,Profile 0,160,90,yuv420p"),
@@ -374,6 +364,202 @@ fn start_and_end_cut_at_random_access_points() {
         none.stderr
     );
     assert!(!output.exists());
+}
+
+/// Script data with nothing but a name.
+fn script(name: &str, timestamp_ms: u32) -> flv::Tag {
+    let mut body = vec![2, 0, u8::try_from(name.len()).unwrap()];
+    body.extend_from_slice(name.as_bytes());
+    body.push(5);
+    flv::Tag {
+        kind: 18,
+        timestamp_ms,
+        body,
+    }
+}
+
+#[test]
+fn script_data_of_the_cut_range_is_kept_with_its_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cues.flv");
+    let mut tags = flv::read_file(&testdata("bframes.flv"));
+    // The clip begins at 0; a key frame a second.
+    for (name, ms) in [
+        ("a", 500),
+        ("b", 1_990),
+        ("c", 2_200),
+        ("d", 3_980),
+        ("e", 4_100),
+    ] {
+        let behind = tags
+            .iter()
+            .position(|tag| tag.is_media() && tag.timestamp_ms > ms);
+        tags.insert(behind.unwrap(), script(name, ms));
+    }
+    std::fs::write(&file, flv::write(&tags)).unwrap();
+    let scripts = |options: &[&str]| -> Vec<(u32, String)> {
+        let output = folder.path().join("cut.flv");
+        let options: Vec<&str> = options.iter().copied().chain(["-y"]).collect();
+        remux_ok(&file, &output, &options);
+        reads_as_packets(&output);
+        let tags = flv::read_file(&output);
+        let name = &tags[0].body[3..13];
+        assert_eq!((tags[0].kind, name), (18, &b"onMetaData"[..]));
+        let scripts = tags[1..].iter().filter(|tag| tag.kind == 18);
+        let name = |tag: &flv::Tag| String::from_utf8_lossy(&tag.body[3..4]).into_owned();
+        scripts.map(|tag| (tag.timestamp_ms, name(tag))).collect()
+    };
+    let named = |want: &[(u32, &str)]| -> Vec<(u32, String)> {
+        want.iter()
+            .map(|&(ms, name)| (ms, name.to_owned()))
+            .collect()
+    };
+    let cut = scripts(&["--start", "2.5s", "--end", "3.5s"]);
+    assert_eq!(cut, named(&[(200, "c"), (1_980, "d")]));
+    let begun = scripts(&["--end", "2s"]);
+    assert_eq!(begun, named(&[(500, "a"), (1_990, "b")]));
+}
+
+/// The clip several times over.
+pub(crate) fn long_clip(folder: &Path, times: u32) -> PathBuf {
+    let clip = flv::read_file(&testdata("bframes.flv"));
+    let mut tags = clip.clone();
+    for round in 1..times {
+        let media = clip
+            .iter()
+            .filter(|tag| tag.is_media() && !tag.is_configuration());
+        tags.extend(media.map(|tag| flv::Tag {
+            timestamp_ms: tag.timestamp_ms + 6_000 * round,
+            ..tag.clone()
+        }));
+    }
+    let file = folder.join("long.flv");
+    std::fs::write(&file, flv::write(&tags)).unwrap();
+    file
+}
+
+/// Runs `remux` on a pseudo terminal, its output read by somebody who takes his time; what is
+/// shown, from one clearing of the line to the next.
+fn shown(input: &Path, options: &str) -> Vec<String> {
+    let mut script = command("script");
+    // Longer than between two lines.
+    let shell = format!(
+        "'{}' remux '{}' - --to ts {options} | {{ sleep 0.3; cat >/dev/null; }}",
+        e2e::server::binary().display(),
+        input.display(),
+    );
+    script
+        .args(["-qec", &shell, "/dev/null"])
+        .env("SHELL", "/bin/sh");
+    let text = run_ok("script", script, secs(60)).text();
+    text.split("\r\x1b[K").map(str::to_owned).collect()
+}
+
+#[test]
+fn a_terminal_shows_share_speed_and_time_left_of_files_and_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = long_clip(folder.path(), 40);
+    let list = folder.path().join("x.m3u8");
+    remux_ok(&file, &list, &["--segment", "2s"]);
+    for input in [&file, &list] {
+        let names = format!("{} -> -", input.display());
+        let frames = shown(input, "");
+        let (first, rest) = frames.split_first().unwrap();
+        let (last, bars) = rest.split_last().unwrap();
+        assert_eq!(first, "", "{frames:?}");
+        assert!(!bars.is_empty(), "{frames:?}");
+        let mut before = 0;
+        for bar in bars {
+            let line = bar.strip_prefix(&names).unwrap();
+            let words: Vec<&str> = line.split("  ").filter(|word| !word.is_empty()).collect();
+            let &[strip, percent, speed, rate, left] = &words[..] else {
+                panic!("{bar:?}");
+            };
+            assert_eq!(
+                strip.chars().filter(|char| "━╺".contains(*char)).count(),
+                25
+            );
+            let percent: u32 = percent.strip_suffix('%').unwrap().parse().unwrap();
+            assert!(
+                (before..=100).contains(&percent),
+                "{percent} after {before}"
+            );
+            before = percent;
+            assert!(speed.ends_with('x') && rate.ends_with("B/s"), "{bar:?}");
+            let left = left.strip_suffix("s left").unwrap();
+            assert!(left.parse::<u64>().is_ok(), "{bar:?}");
+        }
+        let summary = format!("{names}: 0:04:00, ");
+        assert!(last.starts_with(&summary), "{last:?}");
+        assert!(last.ends_with("), no warnings\r\n"), "{last:?}");
+    }
+    let plain = shown(&file, "--no-progress");
+    assert_eq!(plain.len(), 1, "{plain:?}");
+    assert_eq!(shown(&file, "--quiet"), [""]);
+}
+
+#[test]
+fn streams_that_are_not_read_are_named_once_and_are_no_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("x.ts");
+    let mut ffmpeg = command(Version::V5.program());
+    ffmpeg.args(["-nostdin", "-v", "error", "-f", "lavfi", "-i"]);
+    ffmpeg.args([
+        "testsrc2=size=64x48:rate=25:duration=2",
+        "-f",
+        "lavfi",
+        "-i",
+    ]);
+    ffmpeg.args([
+        "sine=duration=2",
+        "-map",
+        "0",
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-map",
+        "1",
+    ]);
+    ffmpeg.args([
+        "-c:v:0",
+        "libx264",
+        "-c:v:1",
+        "mpeg2video",
+        "-c:a:0",
+        "mp2",
+        "-c:a:1",
+        "aac",
+    ]);
+    ffmpeg.arg(&input);
+    run_ok("ffmpeg", ffmpeg, secs(30));
+    let list = folder.path().join("x.m3u8");
+    let playlist = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\nx.ts\n#EXT-X-ENDLIST\n";
+    std::fs::write(&list, playlist).unwrap();
+    for from in [&input, &list] {
+        let output = folder.path().join("x.mp4");
+        let done = remux(from, &output, &["-y", "--strict"]);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        let lines: Vec<&str> = done.stderr.lines().collect();
+        let said = |kind: &str, what: &str| {
+            let begins = format!("warning: {}: leaves out {kind} track ", from.display());
+            let ends = "which is not read";
+            let is = |line: &&&str| {
+                line.starts_with(&begins) && line.contains(what) && line.ends_with(ends)
+            };
+            lines.iter().filter(is).count()
+        };
+        assert_eq!(said("video", "PID 0x101 has MPEG-2 video"), 1, "{lines:#?}");
+        assert_eq!(
+            said("audio", "PID 0x102 has MPEG audio of layer I or II"),
+            1,
+            "{lines:#?}"
+        );
+        assert_eq!(lines.len(), 3, "{lines:#?}");
+        assert!(lines[2].contains(", 2 tracks in "), "{lines:#?}");
+        assert!(lines[2].ends_with("2 warnings"), "{lines:#?}");
+        reads_cleanly(&output);
+    }
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use media::{AccessUnit, TrackId, TrackKind};
+use media::{AccessUnit, DataMessage, Dts, TrackId, TrackKind};
 use remux::{Event, LeftOut, TimedMetadata};
 
 use super::clock::Clock;
-use super::cut::Cut;
+use super::cut::{Cut, Passing};
 use super::sink::{self, Begin, Layout, Sink, Target, ninety_khz};
 use super::tracks::{Known, Prelude};
 use super::{Error, Job, Losses, Progress, Source, Summary, TrackChoice, Watch};
@@ -111,7 +111,7 @@ struct Copy<'a> {
     newest: i64,
     /// First and newest time of what was written.
     written: Option<(i64, i64)>,
-    passed: Vec<AccessUnit>,
+    passed: Vec<Passing>,
     losses: Losses,
     /// Tracks that are left out.
     told: Vec<TrackId>,
@@ -130,6 +130,9 @@ impl Copy<'_> {
         }
         while let Some(event) = source.next_event()? {
             let is_unit = matches!(event, Event::Unit(_));
+            if matches!(event, Event::Tracks(_)) {
+                self.left_out(source.name(), &source.left_out());
+            }
             if !self.event(event)? || is_unit && !self.tell(source) {
                 break;
             }
@@ -147,6 +150,7 @@ impl Copy<'_> {
         let progress = Progress {
             bytes_read: source.position(),
             bytes_total: source.bytes_total(),
+            share: source.share(),
             media: duration(self.newest - self.first),
         };
         self.interrupted = self.watch.progress(progress).is_break();
@@ -160,14 +164,11 @@ impl Copy<'_> {
             Event::Tracks(tracks) => {
                 self.known.update(&tracks);
             }
-            Event::Data(message) if self.cut.is_open() => self.sink.data(&message)?,
-            Event::Timed(metadata) if self.cut.is_open() => {
-                let metadata = Arc::new(TimedMetadata {
-                    pts: metadata.pts.saturating_add(self.clock.shift()),
-                    ..TimedMetadata::clone(&metadata)
-                });
-                self.sink.timed(&metadata)?;
+            // FLV tells times of script data in milliseconds.
+            Event::Data(message) => {
+                self.aside(message.dts.0.saturating_mul(90), Passing::Data(message))?;
             }
+            Event::Timed(metadata) => self.aside(metadata.pts, Passing::Timed(metadata))?,
             Event::Discontinuity => self.clock.break_here(),
             Event::Damage(damage) => {
                 let at = duration(self.newest - self.first);
@@ -193,12 +194,43 @@ impl Copy<'_> {
         Ok(goes_on)
     }
 
-    fn pass(&mut self, mut passed: Vec<AccessUnit>) -> Result<(), Error> {
-        for mut unit in passed.drain(..) {
-            if let Some(track) = self.known.get(unit.track) {
-                self.cut.move_back(track, &mut unit);
+    /// What stands beside the units, of this time in ticks of 90 kHz.
+    fn aside(&mut self, time: i64, passing: Passing) -> Result<(), Error> {
+        let mut passed = std::mem::take(&mut self.passed);
+        match self.cut.is_open() {
+            true => passed.push(passing),
+            false => self.cut.push_aside(time, passing, &mut passed),
+        }
+        self.pass(passed)
+    }
+
+    fn pass(&mut self, mut passed: Vec<Passing>) -> Result<(), Error> {
+        for passing in passed.drain(..) {
+            // The same for all that is no unit, whose tracks round it to their own ticks.
+            let moved = self.clock.shift().saturating_sub(self.cut.origin());
+            match passing {
+                Passing::Unit(mut unit) => {
+                    if let Some(track) = self.known.get(unit.track) {
+                        self.cut.move_back(track, &mut unit);
+                    }
+                    self.write(unit)?;
+                }
+                Passing::Data(message) => {
+                    let dts = message.dts.0.saturating_add(moved.div_euclid(90));
+                    let message = DataMessage {
+                        dts: Dts(dts),
+                        ..DataMessage::clone(&message)
+                    };
+                    self.sink.data(&Arc::new(message))?;
+                }
+                Passing::Timed(metadata) => {
+                    let metadata = TimedMetadata {
+                        pts: metadata.pts.saturating_add(moved),
+                        ..TimedMetadata::clone(&metadata)
+                    };
+                    self.sink.timed(&Arc::new(metadata))?;
+                }
             }
-            self.write(unit)?;
         }
         self.passed = passed;
         Ok(())
@@ -268,12 +300,16 @@ impl Copy<'_> {
             let input = source.name();
             self.warn(&format!("{input}: {count} access unit{plural} {what}"));
         }
+        // Of those left out some were never among them.
+        let tracks = self.known.tracks.iter();
         Ok(Summary {
             media: duration(newest - first),
             bytes_read: source.position(),
             bytes_total: source.bytes_total(),
             bytes_written: finished.bytes,
-            tracks: self.known.tracks.len().saturating_sub(self.told.len()),
+            tracks: tracks
+                .filter(|track| !self.told.contains(&track.id))
+                .count(),
             warnings: self.warnings,
             losses: self.losses,
             damaged_units: finished.damaged_units,

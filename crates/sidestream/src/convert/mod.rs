@@ -154,6 +154,8 @@ pub struct Progress {
     pub bytes_read: u64,
     /// Bytes of the input, when it is one file.
     pub bytes_total: Option<u64>,
+    /// How much of the input was read, from 0 to 1, where that is known.
+    pub share: Option<f64>,
     /// How much of the input's time has passed.
     pub media: Duration,
 }

@@ -117,10 +117,28 @@ impl Source {
         self.bytes_total
     }
 
+    /// How much of it was read, from 0 to 1, where that is known: by its bytes, of a folder by the
+    /// time of its segments.
+    #[must_use]
+    pub fn share(&self) -> Option<f64> {
+        let share = match self.bytes_total {
+            Some(len) => Some(self.position() as f64 / len.max(1) as f64),
+            None => self.container.share(),
+        };
+        share.map(|share| share.min(1.0))
+    }
+
     /// Tracks that nothing is known of but their names; known with the first list of tracks.
     #[must_use]
     pub fn left_out(&self) -> Vec<LeftOut> {
         self.container.left_out()
+    }
+
+    /// Programs of a transport stream that were found so far, and the number of the one that is read;
+    /// empty for other containers.
+    #[must_use]
+    pub fn programs(&self) -> (Vec<ts::Program>, Option<u16>) {
+        self.container.programs()
     }
 
     /// Whether the first list of tracks is the whole list.
@@ -136,6 +154,16 @@ trait Container {
 
     /// Bytes that were read so far.
     fn position(&self) -> u64;
+
+    /// See [`Source::share`]; of what is no single file.
+    fn share(&self) -> Option<f64> {
+        None
+    }
+
+    /// See [`Source::programs`].
+    fn programs(&self) -> (Vec<ts::Program>, Option<u16>) {
+        (Vec::new(), None)
+    }
 
     /// See [`Source::left_out`].
     fn left_out(&self) -> Vec<LeftOut> {

@@ -117,12 +117,16 @@ impl<'a> Prelude<'a> {
                 ids.join(", ")
             )));
         }
-        match self.tracks.is_empty() || self.first.is_none() {
+        // Some turned out to be none that is read.
+        let tracks = self.tracks.iter();
+        let tracks = tracks.filter(|track| self.announced.get(track.id).is_some());
+        let tracks = TrackList::new(tracks.cloned().collect());
+        match tracks.is_empty() || self.first.is_none() {
             true => Err(Error::Nothing {
                 input: name.to_owned(),
                 what: super::copy::NO_MEDIA,
             }),
-            false => Ok(Arc::new(self.tracks.clone())),
+            false => Ok(Arc::new(tracks)),
         }
     }
 

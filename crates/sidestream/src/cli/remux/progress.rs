@@ -102,6 +102,7 @@ impl<'a> Progress<'a> {
                 "elapsed_s": elapsed.as_secs_f64(),
                 "bytes_read": at.bytes_read,
                 "bytes_total": at.bytes_total,
+                "share": at.share,
             });
             // A closed pipe ends quietly.
             let _ = writeln!(std::io::stdout().lock(), "{object}");
@@ -109,33 +110,31 @@ impl<'a> Progress<'a> {
         }
         self.is_shown = true;
         let mut out = std::io::stderr().lock();
-        let line = self.line(at.bytes_read, at.bytes_total, at.media, elapsed);
+        let line = self.line(at.bytes_read, at.share, at.media, elapsed);
         let _ = write!(out, "\r\x1b[K{line}");
         let _ = out.flush();
     }
 
     /// `in -> out  ━━━━╺━━━  64%  460x  812 MB/s  3s left`
-    fn line(&self, read: u64, total: Option<u64>, media: Duration, elapsed: Duration) -> String {
+    fn line(&self, read: u64, share: Option<f64>, media: Duration, elapsed: Duration) -> String {
         let seconds = elapsed.as_secs_f64().max(0.001);
         let speed = media.as_secs_f64() / seconds;
         let per_second = traffic((read as f64 / seconds) as u64);
         let names = format!("{} -> {}", self.input, self.output);
-        let Some(len) = total.filter(|&len| len > 0) else {
+        // Nothing can be said of the time left before something was read.
+        let Some(share) = share.filter(|&share| share > 0.0) else {
             return format!("{names}  {}  {speed:.0}x  {per_second}/s", clock(media));
         };
-        let read = read.min(len);
-        let filled = read * WIDTH / len;
+        let filled = (share * WIDTH as f64) as u64;
         let bar: String = (0..WIDTH)
             .map(|at| match at.cmp(&filled) {
                 std::cmp::Ordering::Equal => '╺',
                 _ => '━',
             })
             .collect();
-        let left = (len - read) as f64 * seconds / read.max(1) as f64;
-        format!(
-            "{names}  {bar}  {}%  {speed:.0}x  {per_second}/s  {left:.0}s left",
-            read * 100 / len
-        )
+        let left = (1.0 - share) * seconds / share;
+        let percent = (share * 100.0) as u64;
+        format!("{names}  {bar}  {percent}%  {speed:.0}x  {per_second}/s  {left:.0}s left")
     }
 
     /// Takes the line away, before something else is printed.
@@ -213,15 +212,16 @@ mod tests {
             is_shown: false,
         };
         let (media, elapsed) = (Duration::from_secs(920), Duration::from_secs(2));
-        let line = |read, total| progress.line(read, total, media, elapsed);
+        let line = |read, share| progress.line(read, share, media, elapsed);
         assert_eq!(
-            line(1_600_000_000, Some(2_500_000_000)),
+            line(1_600_000_000, Some(0.64)),
             "a.flv -> b.mp4  ━━━━━━━━━━━━━━━━╺━━━━━━━━  64%  460x  800 MB/s  1s left"
         );
         assert_eq!(
             line(1_600_000_000, None),
             "a.flv -> b.mp4  0:15:20  460x  800 MB/s"
         );
-        assert!(line(0, Some(0)).contains("  0 B/s"));
+        assert!(line(0, Some(0.0)).ends_with("  0 B/s"));
+        assert!(line(9, Some(1.0)).contains("━━  100%  "));
     }
 }

@@ -87,6 +87,11 @@ impl Container for Hls {
         self.position
     }
 
+    fn share(&self) -> Option<f64> {
+        let (read, all) = self.demuxer.played();
+        (!all.is_zero()).then(|| read.as_secs_f64() / all.as_secs_f64())
+    }
+
     fn left_out(&self) -> Vec<LeftOut> {
         self.demuxer.left_out()
     }

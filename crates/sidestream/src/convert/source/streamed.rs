@@ -1,8 +1,7 @@
 //! FLV and MPEG-TS to events: containers that are read from front to back.
 
 use bytes::Bytes;
-use remux::Event;
-use remux::{flv, ts};
+use remux::{Event, LeftOut, flv, ts};
 
 use super::{Container, Reader};
 use crate::convert::Error;
@@ -14,6 +13,14 @@ pub(super) trait Demuxer {
     fn poll(&mut self) -> Result<Option<Event>, Self::Error>;
     fn push(&mut self, bytes: Bytes);
     fn finish(&mut self);
+
+    fn left_out(&self) -> &[LeftOut] {
+        &[]
+    }
+
+    fn programs(&self) -> (Vec<ts::Program>, Option<u16>) {
+        (Vec::new(), None)
+    }
 }
 
 impl Demuxer for flv::FileDemuxer {
@@ -46,6 +53,14 @@ impl Demuxer for ts::Demuxer {
 
     fn finish(&mut self) {
         self.finish();
+    }
+
+    fn left_out(&self) -> &[LeftOut] {
+        self.left_out()
+    }
+
+    fn programs(&self) -> (Vec<ts::Program>, Option<u16>) {
+        (self.programs().to_vec(), self.program())
     }
 }
 
@@ -86,5 +101,13 @@ impl<D: Demuxer> Container for Streamed<D> {
 
     fn position(&self) -> u64 {
         self.reader.position
+    }
+
+    fn left_out(&self) -> Vec<LeftOut> {
+        self.demuxer.left_out().to_vec()
+    }
+
+    fn programs(&self) -> (Vec<ts::Program>, Option<u16>) {
+        self.demuxer.programs()
     }
 }
