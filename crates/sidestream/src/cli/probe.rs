@@ -67,7 +67,14 @@ fn file(path: &Path, report: &Report) -> Result<Found, Exit> {
         return Err(nothing(source.name(), report));
     }
     let format = (format.title(), format.name());
-    Ok(analysis.finish(source.name(), format, false, source.bytes_total()))
+    let found = analysis.finish(source.name(), format, false, source.bytes_total());
+    let (programs, program) = source.programs();
+    Ok(Found {
+        programs,
+        program,
+        left_out: source.left_out(),
+        ..found
+    })
 }
 
 /// Reads a live stream for a while.

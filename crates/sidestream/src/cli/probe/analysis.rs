@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use media::{AccessUnit, FrameRole, Rounding, Timescale, Track, TrackId, TrackKind, TrackList};
+use remux::LeftOut;
+use remux::ts::Program;
 use sidestream::convert::Losses;
 
 /// A pause between two units of a track that is worth telling, in ticks of 90 kHz: 1 s.
@@ -11,6 +13,8 @@ const GAP: i64 = 90_000;
 const JUMP: i64 = 90_000;
 /// Faults that are told one by one; all are counted.
 const MAX_FAULTS: usize = 20;
+/// GOPs whose lengths are kept. Threat: a file of nothing but key frames, whose list grows with it.
+const MAX_GOPS: usize = 1 << 20;
 
 /// What passes by. All times are ticks of 90 kHz on the input's own clock, without wraps.
 #[derive(Default)]
@@ -48,12 +52,14 @@ pub(super) struct Counted {
 }
 
 /// Lengths of whole GOPs.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Gops {
     pub(super) count: i64,
     pub(super) min: i64,
     pub(super) max: i64,
     sum: i64,
+    /// The first of them, in their order.
+    pub(super) lengths: Vec<i64>,
 }
 
 /// Something odd about time.
@@ -61,7 +67,29 @@ pub(super) struct Fault {
     pub(super) at: i64,
     /// `None`: it is of all tracks.
     pub(super) track: Option<TrackId>,
+    pub(super) kind: FaultKind,
     pub(super) what: String,
+}
+
+/// What is odd about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// A pause.
+    Gap,
+    /// Another clock.
+    Jump,
+    /// Decode time that does not grow.
+    NonMonotonic,
+}
+
+impl FaultKind {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Gap => "gap",
+            Self::Jump => "jump",
+            Self::NonMonotonic => "non-monotonic",
+        }
+    }
 }
 
 /// What was found in the end.
@@ -73,6 +101,11 @@ pub(super) struct Found {
     pub(super) bytes: u64,
     pub(super) duration: i64,
     pub(super) tracks: Vec<Counted>,
+    /// Of a transport stream, and the number of the one that is read.
+    pub(super) programs: Vec<Program>,
+    pub(super) program: Option<u16>,
+    /// Tracks that are not read, and why.
+    pub(super) left_out: Vec<LeftOut>,
     pub(super) data_messages: u64,
     pub(super) timed_metadata: u64,
     pub(super) refused: u64,
@@ -141,7 +174,8 @@ impl Analysis {
     /// The clock of all tracks breaks.
     pub(super) fn breaks(&mut self, what: &str) {
         let newest = self.tracks.iter().map(|track| track.newest).max();
-        self.fault(newest.unwrap_or(0), None, what.to_owned());
+        let at = newest.unwrap_or(0);
+        self.fault(at, None, FaultKind::Jump, what.to_owned());
     }
 
     /// A unit, with times of its track.
@@ -154,14 +188,23 @@ impl Analysis {
         let step = time - counted.newest;
         let fault = match step {
             _ if counted.units == 0 => None,
-            ..0 if -step >= JUMP => Some(format!("the clock jumps back by {}", millis(-step))),
-            ..0 => Some(format!("decode time goes back by {}", millis(-step))),
-            0 => Some("decode time stands still".to_owned()),
-            _ if step > GAP => Some(format!("nothing for {}", millis(step))),
+            ..0 if -step >= JUMP => Some((
+                FaultKind::Jump,
+                format!("the clock jumps back by {}", millis(-step)),
+            )),
+            ..0 => Some((
+                FaultKind::NonMonotonic,
+                format!("decode time goes back by {}", millis(-step)),
+            )),
+            0 => Some((
+                FaultKind::NonMonotonic,
+                "decode time stands still".to_owned(),
+            )),
+            _ if step > GAP => Some((FaultKind::Gap, format!("nothing for {}", millis(step)))),
             _ => None,
         };
-        if let Some(what) = fault {
-            self.fault(time, Some(unit.track), what);
+        if let Some((kind, what)) = fault {
+            self.fault(time, Some(unit.track), kind, what);
         }
         let kind = self.tracks[index].track.kind();
         let other = self
@@ -206,6 +249,9 @@ impl Analysis {
                 .sentence(len)
                 .map(|lost| format!("{input}: {lost}")),
             tracks: self.tracks,
+            programs: Vec::new(),
+            program: None,
+            left_out: Vec::new(),
             data_messages: self.data_messages,
             timed_metadata: self.timed_metadata,
             refused: self.refused,
@@ -217,10 +263,15 @@ impl Analysis {
         }
     }
 
-    fn fault(&mut self, at: i64, track: Option<TrackId>, what: String) {
+    fn fault(&mut self, at: i64, track: Option<TrackId>, kind: FaultKind, what: String) {
         self.fault_count += 1;
         if self.faults.len() < MAX_FAULTS {
-            self.faults.push(Fault { at, track, what });
+            self.faults.push(Fault {
+                at,
+                track,
+                kind,
+                what,
+            });
         }
     }
 }
@@ -258,11 +309,12 @@ impl Counted {
         self.units += 1;
         self.bytes += unit.payload.len() as u64;
         self.last = time;
-        // Behind a jump back, time goes on from there.
-        self.newest = match self.newest - time >= JUMP {
-            true => time,
-            false => self.newest.max(time),
-        };
+        // Behind a jump back, time goes on from there, and no GOP reaches over it.
+        if self.newest - time >= JUMP {
+            self.newest = time;
+            self.last_random_access = None;
+        }
+        self.newest = self.newest.max(time);
         self.max_composition_offset = self.max_composition_offset.max(offset);
         self.min_composition_offset = self.min_composition_offset.min(offset);
         if self.track.kind() == TrackKind::Video && unit.role == FrameRole::RandomAccess {
@@ -305,6 +357,9 @@ impl Gops {
         };
         self.count += 1;
         self.sum += length;
+        if self.lengths.len() < MAX_GOPS {
+            self.lengths.push(length);
+        }
     }
 
     /// `None`: there is no whole GOP.

@@ -3,11 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use media::TrackKind;
+use media::{Codec, TrackKind};
+use remux::ts::{Content, Program, ProgramStream};
 use serde_json::{Value, json};
 use sidestream::describe::{self, bitrate, precise, traffic};
 
-use super::analysis::{Counted, Found};
+use super::analysis::{Counted, Found, Gops};
 
 /// Ends of audio and video that lie this far apart are told, in ticks of 90 kHz: 500 ms.
 const TOLD_END: i64 = 45_000;
@@ -27,6 +28,14 @@ pub(super) fn text(found: &Found) -> String {
     );
     for track in &found.tracks {
         let _ = writeln!(text, "  {}", line(track));
+    }
+    for left_out in &found.left_out {
+        let (kind, track) = (left_out.codec.kind().as_str(), left_out.track);
+        let _ = writeln!(text, "  {kind} {track}   not read: {}", left_out.reason);
+    }
+    for program in &found.programs {
+        let is_read = found.program == Some(program.number);
+        let _ = writeln!(text, "  {}", program_line(program, is_read));
     }
     if let Some(offset) = found.starts_apart {
         let _ = writeln!(text, "  start  video {:+} ms against audio", offset / 90);
@@ -88,13 +97,53 @@ fn line(counted: &Counted) -> String {
     words.join("   ")
 }
 
+/// `program 1   map 0x1000   clock 0x100   0x100 H.264, 0x101 AAC   read`
+fn program_line(program: &Program, is_read: bool) -> String {
+    let pid = |pid: u16| format!("{pid:#x}");
+    let streams = program.streams.iter().map(|stream| {
+        let (pid, content) = (pid(stream.pid), content(stream));
+        format!("{pid} {content}")
+    });
+    let mut words = vec![
+        format!("program {}", program.number),
+        format!("map {}", pid(program.map_pid)),
+        program
+            .pcr_pid
+            .map(|pcr| format!("clock {}", pid(pcr)))
+            .unwrap_or_default(),
+        streams.collect::<Vec<_>>().join(", "),
+        if is_read { "read" } else { "" }.to_owned(),
+    ];
+    words.retain(|word| !word.is_empty());
+    words.join("   ")
+}
+
+/// What a stream carries, as the map says.
+fn content(stream: &ProgramStream) -> String {
+    match stream.content {
+        // The map does not tell the layer.
+        Content::Media(Codec::Mp3) => "MPEG audio".to_owned(),
+        Content::Media(codec) => codec.to_string(),
+        Content::Latm => "AAC in LATM".to_owned(),
+        Content::Id3 => "ID3".to_owned(),
+        Content::Scte35 => "SCTE 35".to_owned(),
+        Content::Encrypted => format!("encrypted (type {:#04x})", stream.stream_type),
+        _ => format!("other (type {:#04x})", stream.stream_type),
+    }
+}
+
 fn gops(counted: &Counted) -> String {
-    let gops = counted.gops;
+    let gops = &counted.gops;
     let seconds = |ticks: i64| format!("{:.2}", seconds(ticks));
     match gops.count {
         0 => format!("{} random access points", counted.random_access),
         _ if gops.min == gops.max => format!("GOP {} s", seconds(gops.min)),
-        _ => format!("GOP {}..{} s", seconds(gops.min), seconds(gops.max)),
+        _ => format!(
+            "GOP {}..{} s, mean {} s",
+            seconds(gops.min),
+            seconds(gops.max),
+            seconds(gops.average().unwrap_or_default())
+        ),
     }
 }
 
@@ -121,6 +170,23 @@ pub(super) fn json(found: &Found) -> Value {
         "duration_s": seconds(found.duration),
         "bitrate_bps": total_bps(found),
         "tracks": found.tracks.iter().map(track).collect::<Vec<_>>(),
+        "left_out": found.left_out.iter().map(|left_out| json!({
+            "id": left_out.track.0,
+            "kind": left_out.codec.kind().as_str(),
+            "codec": left_out.codec.to_string(),
+            "reason": left_out.reason,
+        })).collect::<Vec<_>>(),
+        "programs": found.programs.iter().map(|program| json!({
+            "number": program.number,
+            "map_pid": program.map_pid,
+            "pcr_pid": program.pcr_pid,
+            "read": found.program == Some(program.number),
+            "streams": program.streams.iter().map(|stream| json!({
+                "pid": stream.pid,
+                "stream_type": stream.stream_type,
+                "content": content(stream),
+            })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
         "data_messages": found.data_messages,
         "timed_metadata": found.timed_metadata,
         "av_start_offset_s": found.starts_apart.map(seconds),
@@ -132,6 +198,7 @@ pub(super) fn json(found: &Found) -> Value {
         "timing": found.faults.iter().map(|fault| json!({
             "at_s": seconds(fault.at),
             "track": fault.track.map(|track| track.0),
+            "kind": fault.kind.as_str(),
             "detail": fault.what,
         })).collect::<Vec<_>>(),
         "damages": found.losses.count(),
@@ -145,7 +212,7 @@ fn track(counted: &Counted) -> Value {
     let config = track.config.as_ref().ok();
     let video = config.and_then(|config| config.video());
     let audio = config.and_then(|config| config.audio());
-    let gops = Some(counted.gops).filter(|gops| gops.count > 0);
+    let gops = Some(&counted.gops).filter(|gops| gops.count > 0);
     json!({
         "id": track.id.0,
         "kind": track.kind().as_str(),
@@ -166,7 +233,8 @@ fn track(counted: &Counted) -> Value {
         "random_access_points": video.map(|_| counted.random_access),
         "gop_min_s": gops.map(|gops| seconds(gops.min)),
         "gop_max_s": gops.map(|gops| seconds(gops.max)),
-        "gop_average_s": gops.and_then(|gops| gops.average()).map(seconds),
+        "gop_average_s": gops.and_then(Gops::average).map(seconds),
+        "gops_s": gops.map(|gops| gops.lengths.iter().map(|&gop| seconds(gop)).collect::<Vec<_>>()),
         "max_composition_offset_s": video.map(|_| seconds(counted.max_composition_offset)),
         "min_composition_offset_s": video.map(|_| seconds(counted.min_composition_offset)),
         "configurations": counted.configurations,
