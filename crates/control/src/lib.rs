@@ -16,6 +16,7 @@
 //! Deliberately absent: HTTP towards clients, media, files' content.
 //! [docs/design/control.md](../../../docs/design/control.md) says why it is made so.
 
+pub mod admission;
 mod clock;
 mod control;
 pub mod credential;

@@ -23,7 +23,7 @@ mod stream_code;
 mod url_keys;
 
 pub use identity::{Identity, IdentityError, Source};
-pub use play_token::{PlayTokens, TokenError};
+pub use play_token::{PlayTokens, TokenError, TokenUse};
 pub use publish_key::{IssuedKey, KeyDigest, KeyUse, KeyUseError, new_publish_key};
 pub use query::{Query, masked};
 pub use record_request::{RecordFormat, RecordMedia, RecordRequest};

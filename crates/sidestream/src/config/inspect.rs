@@ -28,6 +28,9 @@ impl Loaded {
         if let Err(what) = config.api_keys() {
             problems.push(self.problem("auth.keys_file", what));
         }
+        if let Err((setting, what)) = config.auth.admission() {
+            problems.push(self.problem(&setting, what));
+        }
         for (index, push) in config.push.iter().enumerate() {
             if let Err(what) = push.key() {
                 problems.push(self.problem(&format!("push.{index}.key_file"), what));

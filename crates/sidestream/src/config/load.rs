@@ -460,8 +460,10 @@ impl Reading {
             &mut config.rtmps.key,
             &mut config.https.cert,
             &mut config.https.key,
-            &mut config.auth.keys_file,
         ] {
+            schema::resolve(path, base);
+        }
+        for path in config.auth.paths() {
             schema::resolve(path, base);
         }
         for push in &mut config.push {

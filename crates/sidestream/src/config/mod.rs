@@ -5,6 +5,7 @@
 //! [`Config::default`]. A flag wins over the environment, the environment over the file, the file
 //! over the default. Unknown keys are errors with the nearest known name.
 
+mod auth;
 mod inspect;
 mod load;
 mod problem;
@@ -21,6 +22,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use auth::{Auth, AuthGate, GateMode};
+pub use control::admission::OnError;
+pub use control::credential::Secret;
 pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
 pub use problem::{ConfigError, Place, Problem};
@@ -50,7 +54,7 @@ pub struct Config {
     pub push: Vec<Push>,
     /// Recordings, and which streams are recorded.
     pub record: Record,
-    /// Who may use the API.
+    /// Who may publish, who may watch, who may use the API.
     pub auth: Auth,
     /// What is bounded, and against which threat.
     pub limits: Limits,
@@ -265,16 +269,6 @@ impl std::fmt::Debug for Push {
             self.stream
         )
     }
-}
-
-/// `[auth]`
-#[derive(Clone, Debug, Default, PartialEq)]
-#[non_exhaustive]
-pub struct Auth {
-    /// Keys that open `/v1` from anywhere; without any, `/v1` answers this machine only.
-    pub keys: Vec<ApiKey>,
-    /// File with one `NAME KEY` a line.
-    pub keys_file: Option<PathBuf>,
 }
 
 /// A key of the API, sent as `Authorization: Bearer KEY`.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use control::admission::{GateMode, OnError};
+
 use super::quantity::{QuantityKind, parse_duration, show_duration};
 use super::setting::{Setting, Wrong, read_quantity, read_word};
 use super::value::{Kind, Value};
@@ -63,6 +65,13 @@ macro_rules! words {
 }
 
 words!(OnConflict { "refuse" => OnConflict::Refuse, "replace" => OnConflict::Replace });
+words!(GateMode {
+    "open" => GateMode::Open,
+    "txsecret" => GateMode::TxSecret,
+    "key" => GateMode::Key,
+    "webhook" => GateMode::Webhook,
+});
+words!(OnError { "deny" => OnError::Deny, "allow" => OnError::Allow });
 words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json });
 
 impl Setting for UnknownPublish {

@@ -20,6 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admission;
 use super::error::Error;
+use super::gatekeeper::{self, Gatekeeper};
 use super::health::Health;
 use super::players::{HttpPlayers, RtmpPlayers};
 use super::push::{ApiKeys, Targets, rules};
@@ -87,11 +88,13 @@ impl Builder {
             part: "viewer workers",
             source,
         })?;
+        let admission = gatekeeper::admission(&config)?;
+        let gatekeeper = Gatekeeper::new(Arc::clone(&admission), self.authorizer);
         let authorizer: Arc<dyn Authorizer> = Arc::new(Admission {
             hub: hub.clone(),
             viewers_per_stream: config.limits.viewers_per_stream,
             per_ip: config.limits.per_ip,
-            authorizer: self.authorizer.unwrap_or_else(|| Arc::new(hub::AllowAll)),
+            authorizer: Arc::new(gatekeeper),
         });
         let connections = Arc::new(Semaphore::new(
             config.limits.connections.min(Semaphore::MAX_PERMITS),
@@ -160,6 +163,7 @@ impl Builder {
                 push,
                 record,
                 keys,
+                admission,
                 listeners,
                 certificates,
                 tasks,

@@ -25,6 +25,9 @@ pub enum Error {
     /// A file of secrets cannot be used; the text says which and why.
     #[error("{0}")]
     SecretFile(String),
+    /// The authorisation webhook cannot be asked.
+    #[error("auth.webhook: {0}")]
+    Webhook(#[from] control::admission::WebhookError),
     /// The workers or another part of the engine did not start.
     #[error("{part}: {source}")]
     Start {

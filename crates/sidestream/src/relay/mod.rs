@@ -4,6 +4,7 @@ mod admission;
 mod build;
 mod counters;
 mod error;
+mod gatekeeper;
 mod health;
 mod lifecycle;
 mod players;
@@ -58,6 +59,7 @@ struct Inner {
     push: publish::Manager,
     record: ::record::Manager,
     keys: Arc<push::ApiKeys>,
+    admission: Arc<control::admission::Admission>,
     listeners: Listeners,
     certificates: Certificates,
     tasks: TaskTracker,
@@ -218,7 +220,9 @@ impl Relay {
         let https = build::load_pair("https", &config.https.cert, &config.https.key)?;
         let rules = push::rules(&config.push, inner.listeners.of_rtmp())?;
         let record_rules = record::rules(&config.record.rule)?;
+        let admission = gatekeeper::settings(config)?;
         build::set_keys(&inner.keys, config)?;
+        inner.admission.configure(admission)?;
         let mut applied = Vec::new();
         for (section, certificate, pair) in [
             ("rtmps", &inner.certificates.rtmps, rtmps),
