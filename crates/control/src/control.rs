@@ -1,5 +1,6 @@
 //! The handle that callers and the media side hold.
 
+mod admit;
 mod change;
 mod channels;
 mod desired;
@@ -21,6 +22,8 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod tick;
+
+pub use admit::{IssueKey, Issued};
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;

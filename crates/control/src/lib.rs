@@ -33,7 +33,7 @@ mod table;
 mod words;
 
 pub use clock::{Clock, UnixMs};
-pub use control::Control;
+pub use control::{Control, IssueKey, Issued};
 pub use error::{Error, FieldError, Reason};
 pub use event::{Event, EventFilter, EventKind, NewEvent, Subject};
 pub use id::{BadId, ChannelId, DeliveryId, EventId, FileId, RecordingId, TargetId, WebhookId};

@@ -15,6 +15,8 @@ pub struct Desired {
     pub stream: String,
     /// Whether it may be watched.
     pub serve: bool,
+    /// What players have to know.
+    pub password: Option<crate::credential::Secret>,
     /// Why nobody may publish it, when it is forbidden.
     pub forbidden: Option<String>,
     /// Where it is to be pushed to.

@@ -4,6 +4,7 @@ pub(crate) mod apps;
 pub(crate) mod channels;
 pub(crate) mod files;
 pub(crate) mod policies;
+pub(crate) mod publish_keys;
 pub(crate) mod recordings;
 pub(crate) mod rooms;
 pub(crate) mod sources;

@@ -14,6 +14,7 @@
 //! viewers and connections are not asked about here.
 
 mod gate;
+mod playables;
 mod registry;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use media::StreamName;
 
 pub use gate::{Gate, GateMode};
+pub use playables::Playables;
 pub use registry::{Answers, AnyStream, Playable, Recognised, Registry};
 pub use webhook::{OnError, WebhookError, WebhookSettings};
 

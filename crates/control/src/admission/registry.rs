@@ -6,7 +6,7 @@ use std::pin::Pin;
 use media::StreamName;
 
 use super::Question;
-use crate::credential::{Secret, Via};
+use crate::credential::{Identity, Secret, Via};
 
 /// An answer to come.
 pub type Answers<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -18,6 +18,8 @@ pub struct Recognised {
     pub stream: StreamName,
     /// How it was recognised; who brings an issued key needs nothing else.
     pub via: Via,
+    /// Whose source it is, where that is known.
+    pub identity: Option<Identity>,
 }
 
 /// What players may have of a stream.
@@ -56,6 +58,7 @@ impl Registry for AnyStream {
         let recognised = Recognised {
             stream: question.name.clone(),
             via: Via::Adopted,
+            identity: None,
         };
         Box::pin(std::future::ready(Ok(recognised)))
     }

@@ -29,10 +29,12 @@ impl Registry for Streams {
             "issued" => Ok(Recognised {
                 stream: name("live/code"),
                 via: Via::IssuedKey,
+                identity: None,
             }),
             _ => Ok(Recognised {
                 stream: question.name.clone(),
                 via: Via::StreamCode,
+                identity: None,
             }),
         };
         Box::pin(std::future::ready(answer))

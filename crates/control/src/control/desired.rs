@@ -33,6 +33,11 @@ pub(super) fn of(
     });
     // Without keys everything is served that publishes.
     let serve = forbidden.is_none() && (served || settings.mode == Mode::Open);
+    let password = channel
+        .as_ref()
+        .and_then(|channel| channel.spec.password.as_deref())
+        .filter(|password| !password.is_empty())
+        .map(crate::credential::Secret::new);
     let targets = match channel.filter(|_| served && forbidden.is_none()) {
         Some(channel) => targets::of_channel(db, channel.id)?,
         None => Vec::new(),
@@ -46,6 +51,7 @@ pub(super) fn of(
     Ok(Desired {
         stream: stream.to_owned(),
         serve,
+        password,
         targets: targets
             .into_iter()
             .filter(crate::model::Target::is_wanted)

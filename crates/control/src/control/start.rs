@@ -166,7 +166,7 @@ pub(super) fn is_auto(policy: &Policy, member: &Identity) -> bool {
     policy.auto_bypass.enabled && policy.auto_bypass.sources.contains(&member.source())
 }
 
-fn may_enter(
+pub(super) fn may_enter(
     tx: &Tx<'_>,
     app_id: &str,
     room: Option<&crate::model::Room>,

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 //! The control plane against a media side that does what it is told and remembers it.
 
+mod admitting;
 mod plane;
 mod properties;
 mod recording;

@@ -1,4 +1,7 @@
 //! How the database's tables came to be: a list that only grows.
 
 /// Each brings the schema from its index to the next; never edited once released.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_core.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_core.sql"),
+    include_str!("migrations/0003_publish_keys.sql"),
+];
