@@ -6,7 +6,7 @@ use e2e::process::{command, run};
 use e2e::server::Server;
 use e2e::wait::secs;
 
-fn watch(server: &Server, stream: &str, protocol: &str, more: &[&str]) {
+pub(crate) fn watch(server: &Server, stream: &str, protocol: &str, more: &[&str]) {
     let script = repository().join("crates/server/ui/e2e/watch.mjs");
     assert!(
         repository()

@@ -3,6 +3,7 @@
 
 mod abuse;
 mod api;
+mod auth;
 mod bench;
 mod browser;
 mod cli;

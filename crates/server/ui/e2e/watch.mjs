@@ -2,6 +2,7 @@
 //
 //   node watch.mjs BASE_URL APP/STREAM PROTO SECONDS [SCREENSHOT.png] [--audio-only] [--controls]
 //   node watch.mjs http://127.0.0.1:8080 live/cam1 hls 4 cam1.png
+//   node watch.mjs http://127.0.0.1:8080 'live/cam1?pwd=secret' hls 4
 //
 // PROTO is hls, ts or flv. Succeeds only when the page plays over that protocol, the video's clock, its decoded
 // frames and its pixels all move during SECONDS, and the page asks nothing of any other origin, breaks no
@@ -17,7 +18,8 @@ import { chromium } from 'playwright-core';
 const args = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const audioOnly = process.argv.includes('--audio-only');
 const withControls = process.argv.includes('--controls');
-const [base, stream, proto, secondsText, screenshot] = args;
+const [base, address, proto, secondsText, screenshot] = args;
+const [stream, query] = address?.split('?') ?? [];
 const seconds = Number(secondsText);
 const PROTOCOL_NAME = { hls: 'HLS (fMP4)', ts: 'HLS (MPEG-TS)', flv: 'HTTP-FLV' };
 if (base === undefined || !stream?.includes('/') || PROTOCOL_NAME[proto] === undefined || !(seconds > 0)) {
@@ -61,7 +63,7 @@ try {
 
   const path = stream.split('/').map(encodeURIComponent).join('/');
   const opened = Date.now();
-  const response = await page.goto(`${base.replace(/\/$/, '')}/watch/${path}?proto=${proto}`, { waitUntil: 'domcontentloaded' });
+  const response = await page.goto(`${base.replace(/\/$/, '')}/watch/${path}?proto=${proto}${query === undefined ? '' : `&${query}`}`, { waitUntil: 'domcontentloaded' });
   check(response?.status() === 200, `the watch page answers ${response?.status()}`);
   check((response.headers()['content-security-policy'] ?? '').includes("default-src 'none'"), 'the watch page has no Content-Security-Policy');
 

@@ -93,11 +93,11 @@ impl Auth {
             keep: self.webhook_cache,
             on_error: self.on_webhook_error,
         });
-        let mut settings = admission::Settings::default();
-        settings.publish = self.publish.gate("publish")?;
-        settings.play = self.play.gate("play")?;
-        settings.webhook = webhook;
-        Ok(settings)
+        Ok(admission::Settings {
+            publish: self.publish.gate("publish")?,
+            play: self.play.gate("play")?,
+            webhook,
+        })
     }
 
     /// Calls `complain` with `auth.key` and one sentence for each rule that is broken.
@@ -171,14 +171,14 @@ impl AuthGate {
         };
         let main = read("key_file", &self.key, &self.key_file)?;
         let backup = read("key_backup_file", &self.key_backup, &self.key_backup_file)?;
-        let mut gate = Gate::default();
-        gate.mode = self.mode;
-        gate.keys = main.map(|main| UrlKeys {
-            main,
-            backup,
-            validity: self.validity,
-        });
-        Ok(gate)
+        Ok(Gate {
+            mode: self.mode,
+            keys: main.map(|main| UrlKeys {
+                main,
+                backup,
+                validity: self.validity,
+            }),
+        })
     }
 
     fn check(&self, direction: &str, complain: &mut dyn FnMut(&str, String)) {

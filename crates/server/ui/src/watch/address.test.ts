@@ -11,6 +11,7 @@ describe('the page address', () => {
   it('names application and stream', () => {
     expect(at('/watch/live/cam1')).toEqual({
       app: 'live', stream: 'cam1', protocol: 'hls', muted: true, controls: true, language: undefined,
+      credentials: '',
     });
   });
 
@@ -34,6 +35,12 @@ describe('the page address', () => {
   it('takes the options of an embedding page', () => {
     const address = at('/watch/live/cam1', '?muted=0&controls=0&proto=flv&lang=zh-CN');
     expect(address).toMatchObject({ muted: false, controls: false, protocol: 'flv', language: 'zh-CN' });
+  });
+
+  it('repeats with the media what is not for the page', () => {
+    const address = at('/watch/live/cam1', '?proto=flv&pwd=a%26b+c&lang=en&txTime=5C271099');
+    expect(mediaPath(address, 'flv')).toBe('/live/cam1.flv?pwd=a%26b+c&txTime=5C271099');
+    expect(mediaPath(address, 'hls')).toBe('/live/cam1.m3u8?pwd=a%26b+c&txTime=5C271099');
   });
 
   it('falls back to HLS for protocols nobody knows', () => {

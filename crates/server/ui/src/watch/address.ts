@@ -17,7 +17,12 @@ export interface Address {
   controls: boolean;
   /** Language asked for by `lang`, else undefined. */
   language: string | undefined;
+  /** What lets in, to be repeated with the media: the rest of the page's query, `pwd=…`; may be empty. */
+  credentials: string;
 }
+
+/** What of the query is for the page itself. */
+const OWN_OPTIONS = ['proto', 'muted', 'controls', 'lang'];
 
 const PREFIX = '/watch/';
 
@@ -40,7 +45,14 @@ export function parseAddress(path: string, query: string): Address | undefined {
     muted: !isOff(params.get('muted')),
     controls: !isOff(params.get('controls')),
     language: params.get('lang') ?? undefined,
+    credentials: credentialsOf(query),
   };
+}
+
+/** Kept as written, not decoded and encoded again: a `+` in base64 must stay one. */
+function credentialsOf(query: string): string {
+  const parts = query.replace(/^\?/, '').split('&');
+  return parts.filter((part) => part !== '' && !OWN_OPTIONS.includes(part.split('=')[0] ?? '')).join('&');
 }
 
 function protocolOf(word: string | null): Protocol {
@@ -58,10 +70,11 @@ export function nameOf(address: Address): string {
 
 const EXTENSION: Record<Protocol, string> = { hls: '.m3u8', ts: '.ts.m3u8', flv: '.flv', native: '.m3u8' };
 
-/** Path of the stream in `protocol`, encoded, starting with a slash. */
+/** Path of the stream in `protocol`, encoded, starting with a slash, with what lets in as its query. */
 export function mediaPath(address: Address, protocol: Protocol): string {
   const segments = [...address.app.split('/'), address.stream];
-  return `/${segments.map(encodeURIComponent).join('/')}${EXTENSION[protocol]}`;
+  const query = address.credentials === '' ? '' : `?${address.credentials}`;
+  return `/${segments.map(encodeURIComponent).join('/')}${EXTENSION[protocol]}${query}`;
 }
 
 /** Where a publisher sends the stream, as its two fields. */
