@@ -23,5 +23,6 @@ mod push;
 mod record;
 mod remux;
 mod remux_damage;
+mod remux_large;
 mod rtmp_out;
 mod rtmps;
