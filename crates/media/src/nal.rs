@@ -19,6 +19,7 @@ pub struct LengthPrefixed<'a> {
 impl<'a> LengthPrefixed<'a> {
     /// Walks `unit`, whose lengths have `length_size` bytes (1, 2, 3 or 4).
     #[must_use]
+    #[inline]
     pub fn new(unit: &'a [u8], length_size: u8) -> Self {
         Self {
             rest: unit,
@@ -38,11 +39,17 @@ impl<'a> LengthPrefixed<'a> {
 impl<'a> Iterator for LengthPrefixed<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
-        let (length, rest) = self.rest.split_at_checked(self.length_size)?;
-        let length = length
-            .iter()
-            .fold(0usize, |sum, &byte| sum << 8 | usize::from(byte));
+        let (length, rest) = match (self.length_size, self.rest.split_first_chunk()) {
+            // As nearly all configurations say.
+            (4, Some((&length, rest))) => (u32::from_be_bytes(length) as usize, rest),
+            _ => {
+                let (length, rest) = self.rest.split_at_checked(self.length_size)?;
+                let sum = length.iter().fold(0, |sum, &b| sum << 8 | usize::from(b));
+                (sum, rest)
+            }
+        };
         let (nal, rest) = rest.split_at_checked(length)?;
         self.rest = rest;
         Some(nal)
@@ -113,6 +120,7 @@ pub mod h264 {
 
     /// `nal_unit_type` of a NAL unit; `None` when it is empty.
     #[must_use]
+    #[inline]
     pub fn kind(nal: &[u8]) -> Option<u8> {
         nal.first().map(|byte| byte & 0x1f)
     }
@@ -131,6 +139,7 @@ pub mod h265 {
 
     /// `nal_unit_type` of a NAL unit; `None` when it is empty.
     #[must_use]
+    #[inline]
     pub fn kind(nal: &[u8]) -> Option<u8> {
         nal.first().map(|byte| byte >> 1 & 0x3f)
     }
