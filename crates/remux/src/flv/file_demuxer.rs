@@ -205,10 +205,11 @@ impl FileDemuxer {
             return self.lose();
         }
         let offset = self.input.offset;
-        let tag = self.input.take(end);
+        let mut body = self.input.take(end);
+        body.advance(TAG_HEADER.min(body.len()));
         let size = TAG_SIZE.min(self.input.len());
         self.input.skip(size);
-        self.body(header, tag.slice(TAG_HEADER..), offset..offset + end as u64);
+        self.body(header, body, offset..offset + end as u64);
         true
     }
 
