@@ -12,7 +12,6 @@
 //! ```
 
 use bytes::{BufMut, Bytes, BytesMut};
-use media::config::aac;
 use media::nal::{self, LengthPrefixed};
 use media::{AccessUnit, Codec, CodecConfig, Track};
 use mpeg2ts::es::StreamType;
@@ -31,6 +30,8 @@ const AUD_H264: [u8; 6] = [0, 0, 0, 1, 0x09, 0xf0];
 const AUD_H265: [u8; 7] = [0, 0, 0, 1, 0x46, 0x01, 0x50];
 /// Bytes of an ADTS header without CRC.
 const ADTS_LEN: usize = 7;
+/// Bits behind `aac_frame_length` in it.
+const ADTS_FRAME_SHIFT: u32 = 13;
 /// Largest `aac_frame_length`: 13 bits.
 const ADTS_MAX_FRAME: usize = 0x1fff;
 
@@ -49,8 +50,8 @@ pub(super) struct Carriage {
 pub(super) enum Framing {
     /// NAL units.
     Nal(NalFraming),
-    /// AAC.
-    Adts(aac::Config),
+    /// AAC: the header of a frame of no bytes at all.
+    Adts(u64),
     /// Opus.
     Opus,
     /// Self-framed audio.
@@ -99,11 +100,13 @@ impl Carriage {
             },
             CodecConfig::Aac(c) => {
                 // Refuses what no header can say, whatever the frame.
-                c.adts_header(0).map_err(|error| {
+                let [a, b, c, d, e, f, g] = c.adts_header(0).map_err(|error| {
                     let why = error.why;
                     format!("MPEG-TS carries AAC as ADTS ({why}); fMP4 carries it")
                 })?;
-                audio(StreamType::AdtsAac, Framing::Adts(c.clone()))
+                let header = u64::from_be_bytes([0, a, b, c, d, e, f, g]);
+                let no_length = header & !((ADTS_MAX_FRAME as u64) << ADTS_FRAME_SHIFT);
+                audio(StreamType::AdtsAac, Framing::Adts(no_length))
             }
             // MPEG-1 has 32 kHz and above, MPEG-2 and 2.5 the lower rates.
             CodecConfig::Mp3(c) if c.params.sample_rate >= 32_000 => {
@@ -173,6 +176,7 @@ pub(super) struct Plan {
 
 impl Framing {
     /// Measures `unit` and decides what has to be added to it.
+    #[inline]
     pub(super) fn plan(&self, unit: &AccessUnit) -> Result<Plan, Error> {
         let payload = unit.payload.len();
         let plan = |len| Plan {
@@ -204,12 +208,14 @@ impl Framing {
     }
 
     /// Writes the framed unit: `plan.len` bytes.
+    #[inline]
     pub(super) fn put(&self, plan: Plan, payload: &[u8], packets: &mut Packetiser<'_>) {
         match self {
             Self::Nal(nal) => nal.put(plan, payload, packets),
-            Self::Adts(config) => {
-                let header = config.adts_header(payload.len());
-                packets.put(&header.expect("the plan has checked the length"));
+            Self::Adts(header) => {
+                let header = header | (plan.len as u64) << ADTS_FRAME_SHIFT;
+                let [_, header @ ..] = header.to_be_bytes();
+                packets.put(&header);
                 packets.put(payload);
             }
             Self::Opus => {
@@ -228,6 +234,7 @@ impl Framing {
 }
 
 impl NalFraming {
+    #[inline]
     fn plan(&self, unit: &AccessUnit) -> Result<Plan, Error> {
         let mut offset = 0;
         let mut len = 0;
@@ -307,6 +314,7 @@ impl NalFraming {
         }
     }
 
+    #[inline]
     fn put(&self, plan: Plan, payload: &[u8], packets: &mut Packetiser<'_>) {
         if plan.aud {
             packets.put(self.aud());

@@ -105,7 +105,7 @@ pub struct Muxer {
 struct Stream {
     track: TrackId,
     kind: TrackKind,
-    timescale: Timescale,
+    clock: TrackClock,
     pid: u16,
     stream_id: u8,
     carriage: Carriage,
@@ -113,6 +113,15 @@ struct Stream {
     continuity: u8,
     /// The next packet says `discontinuity_indicator`.
     discontinuity: bool,
+}
+
+/// A track's clock.
+#[derive(Clone, Copy, Debug)]
+struct TrackClock {
+    timescale: Timescale,
+    /// Ticks of 90 kHz in one of its own, when that is a whole number, as for milliseconds: no
+    /// division then.
+    factor: Option<i64>,
 }
 
 impl Muxer {
@@ -149,7 +158,7 @@ impl Muxer {
                     streams.push(Stream {
                         track: track.id,
                         kind: track.kind(),
-                        timescale: track.timescale,
+                        clock: TrackClock::new(track.timescale),
                         pid,
                         stream_id: stream_id(carriage.stream_id, same_kind),
                         carriage,
@@ -220,8 +229,8 @@ impl Muxer {
         let Some(stream) = self.streams.get_mut(index) else {
             return Ok(());
         };
-        let dts = ninety_khz(stream.timescale, unit.dts.0);
-        let pts = ninety_khz(stream.timescale, unit.pts().0);
+        let dts = stream.clock.at_90_khz(unit.dts.0);
+        let pts = stream.clock.at_90_khz(unit.pts().0);
         let pcr = (self.clock == Some(index) && advances(self.last_pcr, dts)).then(|| {
             self.last_pcr = Some(dts);
             dts.saturating_sub(PCR_LEAD)
@@ -237,9 +246,9 @@ impl Muxer {
                 random_access: unit.is_random_access(),
                 pcr,
             },
-            header.as_bytes().len() + plan.len,
+            header,
+            plan.len,
         );
-        packets.put(header.as_bytes());
         let framing = &stream.carriage.framing;
         framing.put(plan, &unit.payload, &mut packets);
         Ok(())
@@ -282,9 +291,7 @@ impl Muxer {
             discontinuity: std::mem::take(discontinuity),
             ..Adaptation::default()
         };
-        let total = header.as_bytes().len() + len;
-        let mut packets = Packetiser::begin(out, METADATA_PID, continuity, adaptation, total);
-        packets.put(header.as_bytes());
+        let mut packets = Packetiser::begin(out, METADATA_PID, continuity, adaptation, header, len);
         packets.put(&timed.bytes);
         Ok(())
     }
@@ -310,7 +317,7 @@ impl Muxer {
         ) else {
             return;
         };
-        let dts = ninety_khz(stream.timescale, unit.dts.0);
+        let dts = stream.clock.at_90_khz(unit.dts.0);
         if dts.saturating_sub(last) > PCR_DUE {
             packet::put_pcr_only(
                 out,
@@ -382,6 +389,22 @@ fn advances(last: Option<i64>, dts: i64) -> bool {
     last.is_none_or(|last| dts > last || last.saturating_sub(dts) >= PCR_RESTART)
 }
 
-fn ninety_khz(timescale: Timescale, ticks: i64) -> i64 {
-    timescale.convert(ticks, Timescale::NINETY_KHZ, Rounding::Floor)
+impl TrackClock {
+    fn new(timescale: Timescale) -> Self {
+        let (from, to) = (timescale.hz(), Timescale::NINETY_KHZ.hz());
+        Self {
+            timescale,
+            factor: (to % from == 0).then_some(i64::from(to / from)),
+        }
+    }
+
+    /// A time of the track at 90 kHz, rounded down.
+    #[inline]
+    fn at_90_khz(self, ticks: i64) -> i64 {
+        let exact = self.factor.and_then(|factor| ticks.checked_mul(factor));
+        exact.unwrap_or_else(|| {
+            let to = Timescale::NINETY_KHZ;
+            self.timescale.convert(ticks, to, Rounding::Floor)
+        })
+    }
 }

@@ -16,14 +16,24 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::pes;
+
 /// Bytes of a TS packet.
 pub(super) const PACKET_LEN: usize = 188;
 /// Bytes of its header.
 const HEADER_LEN: usize = 4;
+/// Bytes of a program clock reference.
+const PCR_LEN: usize = 6;
 /// Bytes for adaptation field and payload.
 const BODY_LEN: usize = PACKET_LEN - HEADER_LEN;
 /// Values of a 33-bit clock at 90 kHz: 26.5 hours.
 const CLOCK_MASK: u64 = (1 << 33) - 1;
+
+/// `payload_unit_start_indicator`.
+const UNIT_START: u32 = 0x40_0000;
+/// `adaptation_field_control`.
+const ADAPTATION: u32 = 0x20;
+const PAYLOAD: u32 = 0x10;
 
 /// `discontinuity_indicator`.
 const DISCONTINUITY: u8 = 0x80;
@@ -31,8 +41,6 @@ const DISCONTINUITY: u8 = 0x80;
 const RANDOM_ACCESS: u8 = 0x40;
 /// `PCR_flag`.
 const PCR: u8 = 0x10;
-
-static STUFFING: [u8; BODY_LEN] = [0xff; BODY_LEN];
 
 /// A time at 90 kHz as the wire has it: modulo 2^33, exact for negative times too.
 pub(super) fn wrap(ticks: i64) -> u64 {
@@ -51,8 +59,7 @@ pub(super) struct Adaptation {
 }
 
 impl Adaptation {
-    /// The field without its length byte; `None` when there is nothing to say.
-    fn encode(self) -> Option<([u8; 7], usize)> {
+    fn flags(self) -> u8 {
         let mut flags = 0;
         if self.discontinuity {
             flags |= DISCONTINUITY;
@@ -60,11 +67,10 @@ impl Adaptation {
         if self.random_access {
             flags |= RANDOM_ACCESS;
         }
-        if let Some(pcr) = self.pcr {
-            let [_, _, p0, p1, p2, p3, p4, p5] = (wrap(pcr) << 15 | 0x3f << 9).to_be_bytes();
-            return Some(([flags | PCR, p0, p1, p2, p3, p4, p5], 7));
+        if self.pcr.is_some() {
+            flags |= PCR;
         }
-        (flags != 0).then_some(([flags, 0, 0, 0, 0, 0, 0], 1))
+        flags
     }
 }
 
@@ -72,7 +78,8 @@ impl Adaptation {
 #[derive(Debug)]
 pub(super) struct Packetiser<'a> {
     out: &'a mut BytesMut,
-    pid: u16,
+    /// Header of a packet without adaptation field whose continuity counter is 0.
+    header: u32,
     continuity: &'a mut u8,
     /// Bytes of the PES packet that no opened TS packet has room for yet.
     left: usize,
@@ -81,118 +88,146 @@ pub(super) struct Packetiser<'a> {
 }
 
 impl<'a> Packetiser<'a> {
-    /// Opens the first TS packet of a PES packet of `len` bytes (`len > 0`); reserves the bytes of
-    /// all of them in `out`.
+    /// Begins a PES packet of this header and `len` bytes behind it; reserves the bytes of all its
+    /// TS packets in `out`.
+    #[inline]
     pub(super) fn begin(
         out: &'a mut BytesMut,
         pid: u16,
         continuity: &'a mut u8,
         adaptation: Adaptation,
+        pes: pes::Header,
         len: usize,
     ) -> Self {
-        let field = adaptation.encode();
-        let field_len = field.map_or(0, |(_, len)| 1 + len);
-        out.reserve((len + field_len).div_ceil(BODY_LEN) * PACKET_LEN);
-        let mut packets = Self {
-            out,
-            pid,
-            continuity,
-            left: len,
-            room: 0,
+        let flags = adaptation.flags();
+        let field_len = match (flags, adaptation.pcr) {
+            (0, _) => 0,
+            (_, None) => 2,
+            (_, Some(_)) => 2 + PCR_LEN,
         };
-        let field = field
-            .as_ref()
-            .map(|(bytes, len)| bytes.split_at(*len).0)
-            .unwrap_or_default();
-        packets.open(0x40, field);
-        packets
+        let len = pes.len() + len;
+        out.reserve((len + field_len).div_ceil(BODY_LEN) * PACKET_LEN);
+        let room = len.min(BODY_LEN - field_len);
+        let header = header(pid);
+        let first = header | UNIT_START | u32::from(*continuity);
+        *continuity = (*continuity + 1) & 0x0f;
+        put_start(
+            out,
+            first,
+            flags,
+            adaptation.pcr,
+            field_len,
+            BODY_LEN - room,
+        );
+        pes.put(out);
+        Self {
+            out,
+            header,
+            continuity,
+            left: len - room,
+            room: room - pes.len(),
+        }
     }
 
     /// Appends bytes of the PES packet; all calls together give its length, and no more.
     #[inline]
-    pub(super) fn put(&mut self, mut bytes: &[u8]) {
-        if self.room > 0 {
-            let (now, later) = bytes.split_at(self.room.min(bytes.len()));
-            self.out.put_slice(now);
-            self.room -= now.len();
-            bytes = later;
+    pub(super) fn put(&mut self, bytes: &[u8]) {
+        if bytes.len() <= self.room {
+            self.out.extend_from_slice(bytes);
+            self.room -= bytes.len();
+        } else {
+            self.put_on(bytes);
         }
+    }
+
+    /// Fills the open packet and goes on in the next ones.
+    fn put_on(&mut self, bytes: &[u8]) {
+        let (now, mut bytes) = bytes.split_at(self.room);
+        self.out.extend_from_slice(now);
+        self.room = 0;
+        let mut continuity = *self.continuity;
         // Most of a large unit: whole packets of payload, whose copies are of a known length.
         while self.left >= BODY_LEN {
             let Some((now, later)) = bytes.split_first_chunk::<BODY_LEN>() else {
                 break;
             };
-            let header = header(self.pid, 0, 0x10 | *self.continuity);
-            self.out.extend_from_slice(&header);
+            let header = self.header | u32::from(continuity);
+            self.out.extend_from_slice(&header.to_be_bytes());
             self.out.extend_from_slice(now);
-            *self.continuity = (*self.continuity + 1) & 0x0f;
+            continuity = (continuity + 1) & 0x0f;
             self.left -= BODY_LEN;
             bytes = later;
         }
+        *self.continuity = continuity;
         while !bytes.is_empty() {
             if self.room == 0 {
-                self.open(0, &[]);
+                self.open();
             }
             if self.room == 0 {
                 return;
             }
             let (now, later) = bytes.split_at(self.room.min(bytes.len()));
-            self.out.put_slice(now);
+            self.out.extend_from_slice(now);
             self.room -= now.len();
             bytes = later;
         }
     }
 
-    /// Writes packet header, adaptation field and stuffing, so that the packet ends exactly with
-    /// the payload it takes.
+    /// Writes packet header and stuffing, so that the packet ends exactly with the payload it takes.
     #[inline]
-    fn open(&mut self, start: u8, field: &[u8]) {
+    fn open(&mut self) {
         debug_assert!(self.left > 0, "more bytes than announced");
-        let field_len = if field.is_empty() { 0 } else { 1 + field.len() };
-        self.room = self.left.min(BODY_LEN - field_len);
+        self.room = self.left.min(BODY_LEN);
         self.left -= self.room;
-        let adaptation_len = BODY_LEN - self.room;
-        let control = if adaptation_len == 0 { 0x10 } else { 0x30 };
-        self.out
-            .put_slice(&header(self.pid, start, control | *self.continuity));
+        let header = self.header | u32::from(*self.continuity);
+        put_start(self.out, header, 0, None, 0, BODY_LEN - self.room);
         *self.continuity = (*self.continuity + 1) & 0x0f;
-        if adaptation_len > 0 {
-            put_adaptation(self.out, field, adaptation_len);
-        }
     }
 }
 
 /// Appends a packet with an adaptation field and no payload; such a packet repeats the continuity
 /// counter of the one before (§2.4.3.3).
 pub(super) fn put_pcr_only(out: &mut BytesMut, pid: u16, next_continuity: u8, pcr: i64) {
-    let adaptation = Adaptation {
-        pcr: Some(pcr),
-        ..Adaptation::default()
-    };
-    if let Some((field, len)) = adaptation.encode() {
-        out.reserve(PACKET_LEN);
-        let last = next_continuity.wrapping_sub(1) & 0x0f;
-        out.put_slice(&header(pid, 0, 0x20 | last));
-        put_adaptation(out, field.split_at(len).0, BODY_LEN);
-    }
+    out.reserve(PACKET_LEN);
+    let last = next_continuity.wrapping_sub(1) & 0x0f;
+    let header = header(pid) & !PAYLOAD | u32::from(last);
+    put_start(out, header, PCR, Some(pcr), 2 + PCR_LEN, BODY_LEN);
 }
 
+/// The header of a packet with payload alone, whose continuity counter is 0.
+fn header(pid: u16) -> u32 {
+    0x47 << 24 | u32::from(pid) << 8 | PAYLOAD
+}
+
+/// Appends a packet up to its payload: the header, and an adaptation field of `len` bytes in all, of
+/// which the length byte and what it says are `field_len`.
+///
+/// The longest start is written and cut: the copies are of a known length, and no bytes are put
+/// together in memory to be read from there in larger pieces, which would wait for them.
 #[inline]
-fn header(pid: u16, start: u8, control: u8) -> [u8; HEADER_LEN] {
-    let [high, low] = pid.to_be_bytes();
-    [0x47, start | (high & 0x1f), low, control]
-}
-
-/// Appends an adaptation field of `len` bytes in all: length byte, `field`, stuffing.
-fn put_adaptation(out: &mut BytesMut, field: &[u8], len: usize) {
-    let flags_only: &[u8] = &[0];
-    // Stuffing of two bytes and more needs the flags byte before it.
-    let field = if field.is_empty() && len > 1 {
-        flags_only
-    } else {
-        field
-    };
-    out.put_u8(u8::try_from(len - 1).unwrap_or(u8::MAX));
-    out.put_slice(field);
-    out.put_slice(STUFFING.split_at(len - 1 - field.len()).0);
+fn put_start(
+    out: &mut BytesMut,
+    header: u32,
+    flags: u8,
+    pcr: Option<i64>,
+    field_len: usize,
+    len: usize,
+) {
+    let control = if len > 0 { ADAPTATION } else { 0 };
+    let field = len.wrapping_sub(1) as u64 & 0xff;
+    let pcr = wrap(pcr.unwrap_or(0)) << 15 | 0x3f << 9;
+    let start =
+        u64::from(header | control) << 32 | field << 24 | u64::from(flags) << 16 | pcr >> 32;
+    // Stuffing of two bytes and more has the flags byte before it.
+    let used = field_len.max(len.min(2));
+    let end = out.len() + HEADER_LEN + used;
+    out.extend_from_slice(&start.to_be_bytes());
+    if field_len > 2 {
+        let [_, _, _, _, rest @ ..] = pcr.to_be_bytes();
+        out.extend_from_slice(&rest);
+    }
+    out.truncate(end);
+    if len > used {
+        out.put_bytes(0xff, len - used);
+    }
 }

@@ -93,6 +93,8 @@ fn timestamp([a, b, c, d, e]: [u8; 5]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+
     use super::super::super::pes;
     use super::*;
 
@@ -101,14 +103,15 @@ mod tests {
         for (pts, dts) in [(0, 0), (0x1_ffff_ffff, 7), (90_000, 86_400)] {
             for payload in [None, Some(1_000)] {
                 let header = pes::Header::new(pes::VIDEO, payload, pts, dts);
-                let bytes = header.as_bytes();
+                let mut bytes = BytesMut::new();
+                header.put(&mut bytes);
                 let want = Header {
                     len: bytes.len(),
                     payload,
                     times: Some((pts.cast_unsigned(), dts.cast_unsigned())),
                     scrambled: false,
                 };
-                assert_eq!(read(bytes), Read::Header(want));
+                assert_eq!(read(&bytes), Read::Header(want));
                 for end in 0..bytes.len() {
                     assert_eq!(read(&bytes[..end]), Read::More);
                 }
