@@ -5,6 +5,8 @@
 //! section (ISO/IEC 13818-1 §2.4.4.10): table id 8 | syntax 1, 3 bits, length 12 | … | CRC 32
 //! ```
 
+use super::stream::Arrival;
+
 /// Gathers the sections of one PID. A section has at most 4098 bytes, which bounds the buffer.
 #[derive(Debug, Default)]
 pub(super) struct Sections {
@@ -103,6 +105,61 @@ const CRC_TABLE: [u32; 256] = {
     }
     table
 };
+
+/// Sections of one PID, and the last one that was read.
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    sections: Sections,
+    continuity: Option<u8>,
+    last: Vec<u8>,
+}
+
+impl Table {
+    /// Takes a packet's payload and gives each sound section that differs from the last; false when
+    /// one has a wrong checksum.
+    pub(super) fn push(
+        &mut self,
+        arrival: Arrival,
+        payload: &[u8],
+        mut found: impl FnMut(&[u8], &[u8]),
+    ) -> bool {
+        let expected = self.continuity.map(|last| last.wrapping_add(1) & 0x0f);
+        if self.continuity == Some(arrival.continuity) && !arrival.breaks {
+            return true;
+        }
+        if expected.is_some_and(|expected| expected != arrival.continuity) {
+            self.sections.reset();
+        }
+        self.continuity = Some(arrival.continuity);
+        let mut sound = true;
+        let last = &mut self.last;
+        self.sections.push(payload, arrival.starts, |section| {
+            if *last == section {
+                return;
+            }
+            match checked(section) {
+                Some(body) => {
+                    found(section, body);
+                    last.clear();
+                    last.extend_from_slice(section);
+                }
+                None => sound = false,
+            }
+        });
+        sound
+    }
+
+    /// What follows has nothing to do with what was.
+    pub(super) fn forget_continuity(&mut self) {
+        self.continuity = None;
+        self.sections.reset();
+    }
+
+    /// Takes the next section even when it says what the last one said.
+    pub(super) fn forget_last(&mut self) {
+        self.last.clear();
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -12,86 +12,28 @@
 //! Units behind it are placed by counting: audio by its samples, exactly; video, where streams give
 //! several pictures one time, by the last distance between two times.
 
-use std::collections::VecDeque;
+mod frames;
+mod pictures;
+
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
-use media::{
-    AccessUnit, Codec, CodecConfig, Dts, FrameRole, Rounding, Ticks, Timescale, Track, TrackId,
-    TrackList, Unconfigured, config,
-};
+use media::{Codec, TrackId};
 
-use super::audio::{Framer, Step};
-use super::clock::Clock;
+use self::frames::SampleClock;
+use self::pictures::Pictures;
+use super::audio::Framer;
 use super::pes;
 use super::section::Sections;
+use super::shared::Shared;
 use super::video::{self, Video};
-use crate::{Damage, Event, LeftOut, Scheme, TimedMetadata};
+use crate::{Event, Scheme, TimedMetadata};
 
 /// Bytes that are reserved at a time at least, and at most for one stream's small units: several
 /// share an allocation, which lives as long as any of them.
 const BLOCK: std::ops::Range<usize> = 4 << 10..128 << 10;
 /// A unit's share of a block is at least one of so many.
 const UNITS_A_BLOCK: usize = 8;
-/// Distance of pictures when nothing told it: 25 a second.
-const PICTURE: i64 = 3_600;
-
-/// What streams share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub(super) events: VecDeque<Event>,
-    pub(super) tracks: Arc<TrackList>,
-    /// Tracks of the newest map that are not read.
-    pub(super) left_out: Vec<LeftOut>,
-    pub(super) clock: Clock,
-    /// See [`super::Limits::unit_bytes`].
-    pub(super) unit_bytes: usize,
-}
-
-impl Shared {
-    pub(super) fn damage(
-        &mut self,
-        bytes: std::ops::Range<u64>,
-        track: Option<TrackId>,
-        what: impl Into<Box<str>>,
-    ) {
-        self.events.push_back(Event::Damage(Damage {
-            bytes,
-            track,
-            what: what.into(),
-        }));
-    }
-
-    /// What was announced as a track turns out to be none that is read.
-    fn leave_out(&mut self, left_out: LeftOut) {
-        let others = self.tracks.iter().filter(|t| t.id != left_out.track);
-        self.tracks = Arc::new(TrackList::new(others.cloned().collect()));
-        self.left_out.push(left_out);
-        self.events
-            .push_back(Event::Tracks(Arc::clone(&self.tracks)));
-    }
-
-    fn configure(&mut self, id: TrackId, codec: Codec, config: Result<CodecConfig, config::Error>) {
-        let track = Track {
-            id,
-            codec,
-            timescale: Timescale::NINETY_KHZ,
-            config: config.map_err(Unconfigured::from),
-            flv_body: None,
-        };
-        if self
-            .tracks
-            .get(id)
-            .is_some_and(|known| known.same_configuration(&track))
-        {
-            return;
-        }
-        self.tracks = Arc::new(self.tracks.with(track));
-        self.events
-            .push_back(Event::Tracks(Arc::clone(&self.tracks)));
-    }
-}
-
 /// An elementary stream that is read.
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -130,26 +72,6 @@ enum Reader {
     Scte35(Sections),
     /// Something that turned out to be unreadable.
     Nothing,
-}
-
-/// Times of pictures.
-#[derive(Debug, Default)]
-struct Pictures {
-    /// Decode time of the last one, and the distance between the last two with times.
-    last: Option<i64>,
-    step: Option<i64>,
-    /// Scratch.
-    found: Vec<video::Unit>,
-    /// Bytes of the largest unit so far.
-    largest: usize,
-}
-
-/// Time of audio frames: samples since the last PES time.
-#[derive(Clone, Copy, Debug, Default)]
-struct SampleClock {
-    base: Option<i64>,
-    samples: u64,
-    rate: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -491,173 +413,6 @@ impl Stream {
             Reader::Scte35(_) | Reader::Nothing => self.clear(),
         }
     }
-
-    /// Pictures before the last, which is damaged.
-    fn whole_pictures(&mut self, shared: &mut Shared) {
-        if !self.gathered.is_empty() {
-            self.pictures(true, true, shared);
-        }
-    }
-
-    fn pictures(&mut self, ended: bool, last_is_damaged: bool, shared: &mut Shared) {
-        let (Reader::Video(video, pictures), Some((track, codec))) = (&mut self.reader, self.track)
-        else {
-            return;
-        };
-        let mut region = self.gathered.split();
-        let mut found = std::mem::take(&mut pictures.found);
-        let rest = match video.units(&mut region, ended, &mut found) {
-            Ok(rest) => rest,
-            Err(video::TooMany) => {
-                let what = "an access unit of too many NAL units";
-                shared.damage(self.from..self.seen, Some(track), what);
-                self.marks.clear();
-                pictures.found = found;
-                return;
-            }
-        };
-        let rest_at = region.len();
-        let region = region.freeze();
-        if last_is_damaged {
-            found.pop();
-        }
-        let mut marks = self.marks.drain(..).peekable();
-        let mut open = None;
-        for mut unit in found.drain(..) {
-            while let Some(mark) = marks.next_if(|mark| mark.at <= unit.at) {
-                open = Some(mark);
-            }
-            let times = open.take().and_then(|mark| mark.times);
-            let (pts, dts) = times.unwrap_or_else(|| {
-                let step = pictures.step.unwrap_or(PICTURE);
-                let dts = pictures
-                    .last
-                    .map_or(shared.clock.newest.unwrap_or(0), |last| last + step);
-                (dts, dts)
-            });
-            if times.is_some() {
-                pictures.step = pictures
-                    .last
-                    .map(|last| dts - last)
-                    .filter(|&step| step > 0);
-            }
-            pictures.last = Some(dts);
-            if let Some(config) = unit.config.take() {
-                shared.configure(track, codec, config);
-            }
-            let payload = unit.payload(&region);
-            if payload.is_empty() {
-                continue;
-            }
-            pictures.largest = pictures.largest.max(payload.len());
-            shared.events.push_back(Event::Unit(AccessUnit {
-                track,
-                dts: Dts(dts),
-                composition_offset: Ticks(pts - dts),
-                role: match unit.random_access {
-                    true => FrameRole::RandomAccess,
-                    false => FrameRole::Inter,
-                },
-                payload,
-                flv_body: None,
-            }));
-        }
-        // Delimiter and sets before a picture whose slices come in the next PES packet.
-        let rest_mark = marks.next_back().or(open).and_then(|mark| mark.times);
-        drop(marks);
-        pictures.found = found;
-        if !rest.is_empty() && rest_at > 0 {
-            self.gathered.extend_from_slice(&[0; video::SPARE]);
-            self.gathered.extend_from_slice(&rest);
-            self.marks.push(Mark {
-                at: video::SPARE,
-                times: rest_mark,
-            });
-        }
-    }
-
-    fn frames(&mut self, whole: bool, shared: &mut Shared) {
-        let (Reader::Audio(framer, clock), Some((track, codec))) = (&mut self.reader, self.track)
-        else {
-            return;
-        };
-        let mut skipped = None;
-        while !self.gathered.is_empty() {
-            let mut frame = match framer.next(&self.gathered, whole) {
-                Step::Frame(frame) => frame,
-                Step::More => break,
-                Step::Skip(bytes, why) => {
-                    skipped = Some(why);
-                    advance(&mut self.gathered, &mut self.marks, bytes);
-                    continue;
-                }
-                Step::Unsupported(what) => {
-                    let reason = format!("PID {:#x} has {what}, which is not read", self.pid);
-                    shared.leave_out(LeftOut {
-                        track,
-                        codec,
-                        reason,
-                    });
-                    self.reader = Reader::Nothing;
-                    self.clear();
-                    return;
-                }
-            };
-            let begun = self.marks.iter().take_while(|mark| mark.at == 0).count();
-            let begins = self.marks.drain(..begun).rev().find_map(|mark| mark.times);
-            if let Some((pts, _)) = begins {
-                *clock = SampleClock {
-                    base: Some(pts),
-                    samples: 0,
-                    rate: frame.rate,
-                };
-            }
-            if let Some(config) = frame.config.take() {
-                shared.configure(track, codec, config);
-            }
-            let bytes = advance(&mut self.gathered, &mut self.marks, frame.len);
-            let payloads = frame.owned.take().unwrap_or_default();
-            let slice = bytes.slice(frame.header.min(bytes.len())..);
-            for payload in std::iter::once(slice)
-                .filter(|slice| !slice.is_empty() && payloads.is_empty())
-                .chain(payloads.iter().cloned())
-            {
-                let Some(dts) = clock.next(frame.samples, frame.rate) else {
-                    skipped = Some("a frame before the first time");
-                    continue;
-                };
-                let unit = AccessUnit::new(track, Dts(dts), payload);
-                shared.events.push_back(Event::Unit(unit.random_access()));
-            }
-        }
-        if let Some(why) = skipped {
-            shared.damage(self.from..self.seen, Some(track), why);
-        }
-        if self.gathered.is_empty() {
-            self.marks.clear();
-        }
-    }
-}
-
-impl SampleClock {
-    /// The time of the next frame of so many samples; `None` before any PES time.
-    fn next(&mut self, samples: u32, rate: u32) -> Option<i64> {
-        let scale = Timescale::new(self.rate)?;
-        let ticks = |samples: u64| {
-            let samples = i64::try_from(samples).unwrap_or(i64::MAX);
-            scale.convert(samples, Timescale::NINETY_KHZ, Rounding::Floor)
-        };
-        let at = self.base?.saturating_add(ticks(self.samples));
-        self.samples += u64::from(samples);
-        if rate != self.rate {
-            *self = Self {
-                base: Some(at),
-                samples: u64::from(samples),
-                rate,
-            };
-        }
-        Some(at)
-    }
 }
 
 /// How a stream is to be read.
@@ -667,14 +422,6 @@ pub(super) enum NewReader {
     Audio(Framer),
     Id3,
     Scte35,
-}
-
-/// Takes bytes from the front; marks keep their places.
-fn advance(gathered: &mut BytesMut, marks: &mut [Mark], bytes: usize) -> Bytes {
-    for mark in marks {
-        mark.at = mark.at.saturating_sub(bytes);
-    }
-    gathered.split_to(bytes.min(gathered.len())).freeze()
 }
 
 fn timed(pts: i64, scheme: Scheme, bytes: Bytes) -> Event {
