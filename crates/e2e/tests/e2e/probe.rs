@@ -206,6 +206,37 @@ fn programs_of_a_transport_stream_are_those_of_ffprobe() {
 }
 
 #[test]
+fn what_is_not_read_is_listed_once_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.ts");
+    let options =
+        "-map 0 -map 0 -map 1 -map 1 -c:v:0 libx264 -c:v:1 mpeg2video -c:a:0 mp2 -c:a:1 aac";
+    encode(1, &options.split(' ').collect::<Vec<_>>(), &file);
+    let json = probe(&file);
+    let of = |list: &str, key: &str| -> Vec<Value> {
+        let items = json[list].as_array().unwrap().iter();
+        items.map(|item| item[key].clone()).collect()
+    };
+    assert_eq!(of("tracks", "codec"), ["H.264", "AAC"]);
+    assert_eq!(of("tracks", "id"), [0, 3]);
+    // In the order in which it is known: the map, then the frames.
+    assert_eq!(of("left_out", "id"), [2, 1]);
+    assert_eq!(
+        of("left_out", "reason"),
+        [
+            "PID 0x101 has MPEG-2 video, which is not read",
+            "PID 0x102 has MPEG audio of layer I or II, which is not read",
+        ]
+    );
+    assert_eq!(json["damages"], 0);
+    let text = text(&file);
+    let line =
+        "\n  audio 1   not read: PID 0x102 has MPEG audio of layer I or II, which is not read\n";
+    assert!(text.contains(line), "{text}");
+    assert_eq!(text.matches("\n  audio 1 ").count(), 1, "{text}");
+}
+
+#[test]
 fn every_gop_is_told_with_its_length() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.mp4");

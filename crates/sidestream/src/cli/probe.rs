@@ -67,14 +67,16 @@ fn file(path: &Path, report: &Report) -> Result<Found, Exit> {
         return Err(nothing(source.name(), report));
     }
     let format = (format.title(), format.name());
-    let found = analysis.finish(source.name(), format, false, source.bytes_total());
-    let (programs, program) = source.programs();
-    Ok(Found {
-        programs,
-        program,
-        left_out: source.left_out(),
-        ..found
-    })
+    let mut found = analysis.finish(source.name(), format, false, source.bytes_total());
+    (found.programs, found.program) = source.programs();
+    found.left_out = source.left_out();
+    // Some were announced as tracks before it was seen what they are.
+    let left_out = &found.left_out;
+    found.tracks.retain(|counted| {
+        let is_left_out = left_out.iter().any(|left| left.track == counted.track.id);
+        counted.units > 0 || !is_left_out
+    });
+    Ok(found)
 }
 
 /// Reads a live stream for a while.
