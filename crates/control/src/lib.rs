@@ -17,6 +17,7 @@
 //! [docs/design/control.md](../../../docs/design/control.md) says why it is made so.
 
 pub mod admission;
+pub mod callback;
 mod clock;
 mod control;
 pub mod credential;

@@ -6,6 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, Row, params};
 
 use super::{Event, EventKind, NewEvent, Subject};
+use crate::callback;
 use crate::clock::UnixMs;
 use crate::error::Error;
 use crate::id::{ChannelId, EventId};
@@ -52,14 +53,16 @@ pub(crate) fn append(connection: &Connection, at: UnixMs, event: NewEvent) -> Re
         event.data.to_string(),
     ])?;
     let seq = connection.last_insert_rowid().cast_unsigned();
-    Ok(Event {
+    let event = Event {
         seq,
         id: EventId::of(at, seq),
         kind: event.kind,
         at,
         subject: event.subject,
         data: event.data,
-    })
+    };
+    callback::enqueue(connection, &event)?;
+    Ok(event)
 }
 
 /// Events in order.
@@ -135,9 +138,12 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Event> {
 /// # Errors
 /// Trouble with the database.
 pub fn prune(connection: &Connection, now: UnixMs) -> Result<usize, Error> {
-    // Places and times grow together: the oldest are the first.
-    let sql = "DELETE FROM events WHERE at < ?1
-               AND seq <= (SELECT min(seq) FROM events) + ?2";
+    // Places and times grow together: the oldest are the first. What may still be sent stays.
+    let sql = "DELETE FROM events WHERE seq IN (
+                 SELECT seq FROM events
+                 WHERE seq < coalesce((SELECT seq FROM events WHERE at >= ?1 ORDER BY seq LIMIT 1), ?3)
+                 AND NOT EXISTS (SELECT 1 FROM deliveries WHERE seq = events.seq AND state <> 'delivered')
+                 ORDER BY seq LIMIT ?2)";
     let mut statement = connection.prepare_cached(sql)?;
-    Ok(statement.execute(params![now.minus(KEPT), PRUNED_AT_ONCE])?)
+    Ok(statement.execute(params![now.minus(KEPT), PRUNED_AT_ONCE, i64::MAX])?)
 }

@@ -3,5 +3,6 @@
 /// Each brings the schema from its index to the next; never edited once released.
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_core.sql"),
+    include_str!("migrations/0002_callbacks.sql"),
     include_str!("migrations/0003_publish_keys.sql"),
 ];
