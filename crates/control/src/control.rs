@@ -22,6 +22,7 @@ mod targets;
 #[cfg(test)]
 mod tests;
 mod tick;
+mod usage;
 
 pub use admit::{IssueKey, Issued};
 

@@ -31,6 +31,7 @@ pub mod request;
 mod settings;
 mod store;
 mod table;
+pub mod usage;
 mod words;
 
 pub use clock::{Clock, UnixMs};

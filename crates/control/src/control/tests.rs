@@ -7,6 +7,7 @@ mod properties;
 mod recording;
 mod restart;
 mod starting;
+mod usage;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};

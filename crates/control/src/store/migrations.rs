@@ -5,4 +5,5 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001_core.sql"),
     include_str!("migrations/0002_callbacks.sql"),
     include_str!("migrations/0003_publish_keys.sql"),
+    include_str!("migrations/0004_usage.sql"),
 ];
