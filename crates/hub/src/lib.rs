@@ -47,4 +47,4 @@ pub use session::{CloseCause, PublisherInfo};
 pub use stats::{StreamStats, Timing, TrackStats};
 pub use stream::{Phase, Stream};
 pub use subscriber::{Received, Subscriber};
-pub use viewers::{Viewer, ViewerHandle, ViewerInfo, Viewers};
+pub use viewers::{ProtocolViewers, Viewer, ViewerHandle, ViewerInfo, Viewers};

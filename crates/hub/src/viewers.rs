@@ -78,6 +78,18 @@ pub struct Viewers {
 struct Gone {
     bytes_out: AtomicU64,
     skips: AtomicU64,
+    // Guards bytes by protocol; taken after the list.
+    by_protocol: Mutex<BTreeMap<&'static str, u64>>,
+}
+
+/// The viewers of one protocol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProtocolViewers {
+    /// How many there are.
+    pub count: usize,
+    /// Bytes written to them so far, to those who left included: never goes back.
+    pub bytes_out: u64,
 }
 
 impl Viewers {
@@ -157,6 +169,32 @@ impl Viewers {
         now + self.gone.bytes_out.load(Ordering::Relaxed)
     }
 
+    /// Viewers and bytes by protocol.
+    #[must_use]
+    pub fn by_protocol(&self) -> BTreeMap<&'static str, ProtocolViewers> {
+        // Nobody leaves while both are looked at: no byte is seen twice, or not at all.
+        let list = self.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = &self.gone.by_protocol;
+        let gone = gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = gone.iter().map(|(protocol, bytes_out)| {
+            let bytes_out = *bytes_out;
+            (
+                *protocol,
+                ProtocolViewers {
+                    count: 0,
+                    bytes_out,
+                },
+            )
+        });
+        let mut sums: BTreeMap<_, ProtocolViewers> = left.collect();
+        for viewer in list.values() {
+            let sum = sums.entry(viewer.info.protocol).or_default();
+            sum.count += 1;
+            sum.bytes_out += viewer.bytes_out.load(Ordering::Relaxed);
+        }
+        sums
+    }
+
     /// How often viewers were moved on because they lagged.
     #[must_use]
     pub fn skips(&self) -> u64 {
@@ -192,11 +230,47 @@ impl Drop for ViewerHandle {
             .unwrap_or_else(PoisonError::into_inner);
         list.remove(&self.viewer.id);
         let gone = &self.viewers.gone;
-        gone.bytes_out.fetch_add(
-            self.viewer.bytes_out.load(Ordering::Relaxed),
-            Ordering::Relaxed,
-        );
+        let bytes_out = self.viewer.bytes_out.load(Ordering::Relaxed);
+        gone.bytes_out.fetch_add(bytes_out, Ordering::Relaxed);
+        let mut by_protocol = gone
+            .by_protocol
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *by_protocol.entry(self.viewer.info.protocol).or_default() += bytes_out;
         gone.skips
             .fetch_add(self.viewer.skips.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::disallowed_methods)]
+    use super::*;
+
+    #[test]
+    fn bytes_of_viewers_who_left_stay_with_their_protocol() {
+        let viewers = Arc::new(Viewers::new(Arc::default()));
+        let add = |protocol| {
+            viewers.add(ViewerInfo {
+                protocol,
+                peer: None,
+                client: "".into(),
+                since: Instant::now(),
+            })
+        };
+        let (one, two, three) = (add("hls"), add("rtmp"), add("hls"));
+        for (viewer, bytes) in [(&one, 1), (&two, 10), (&three, 100)] {
+            viewer.bytes_out.store(bytes, Ordering::Relaxed);
+        }
+        let of = |protocol: &str| {
+            let sums = viewers.by_protocol();
+            sums.get(protocol).map(|sum| (sum.count, sum.bytes_out))
+        };
+        assert_eq!((of("hls"), of("rtmp")), (Some((2, 101)), Some((1, 10))));
+        drop(one);
+        assert_eq!(of("hls"), Some((1, 101)));
+        drop((two, three));
+        assert_eq!((of("hls"), of("rtmp")), (Some((0, 101)), Some((0, 10))));
+        assert_eq!(viewers.bytes_out(), 111);
     }
 }
