@@ -25,6 +25,9 @@ pub struct Config {
     pub keep: Duration,
     /// Finished files beyond this sum are removed, the oldest first; zero keeps all.
     pub keep_bytes: u64,
+    /// Whether files below the root that a crash left are finished at the start. Without it nothing
+    /// below the root is looked at but what this process writes: for a root that is not ours alone.
+    pub recover: bool,
 }
 
 impl Config {
@@ -39,6 +42,7 @@ impl Config {
             resume: true,
             keep: Duration::ZERO,
             keep_bytes: 0,
+            recover: true,
         }
     }
 }
@@ -61,6 +65,9 @@ pub struct Spec {
     pub preroll: Duration,
     /// Name of its files, instead of [`Config::name`].
     pub name: Option<Template>,
+    /// What the names of its files end with, instead of the format's word and its dot; empty:
+    /// nothing. For a recording of one format.
+    pub extension: Option<String>,
 }
 
 impl Default for Spec {
@@ -71,6 +78,7 @@ impl Default for Spec {
             split: Split::default(),
             preroll: Duration::ZERO,
             name: None,
+            extension: None,
         }
     }
 }
@@ -96,7 +104,21 @@ impl Spec {
                 "aac holds sound only; write media = \"audio\"",
             ));
         }
+        if self.extension.is_some() && self.formats.len() > 1 {
+            return Err(Error::Formats(
+                "several with one extension; leave the extension to them",
+            ));
+        }
         Ok(())
+    }
+
+    /// What follows the name of a file.
+    pub(crate) fn ending(&self, format: Format) -> String {
+        match &self.extension {
+            None => format!(".{}", format.extension(self.media)),
+            Some(none) if none.is_empty() => String::new(),
+            Some(own) => format!(".{own}"),
+        }
     }
 }
 

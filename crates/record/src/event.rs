@@ -50,6 +50,17 @@ pub enum What {
 pub struct Events(pub(crate) broadcast::Receiver<Event>);
 
 impl Events {
+    /// The next event that is there already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        loop {
+            match self.0.try_recv() {
+                Ok(event) => return Some(event),
+                Err(broadcast::error::TryRecvError::Lagged(_)) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// The next event; `None` when the manager is gone. A reader more than 4096 events behind loses
     /// the oldest. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {

@@ -1,8 +1,9 @@
 //! The thread that finishes files behind the recordings: manifests, repairs, retention.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::Config;
@@ -33,15 +34,62 @@ pub(crate) struct Finisher {
     pub(crate) sums: Arc<Sums>,
     /// The process is about to end: no pauses.
     pub(crate) hurry: Arc<AtomicBool>,
+    /// Files that recordings of this process began while it looked for unfinished ones.
+    pub(crate) own: Own,
+}
+
+/// The files that this process began before the look for unfinished ones was over: they are not
+/// taken for such, also where locks do not work. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Own {
+    // Guards the paths; `None` when the look is over, and nothing needs to be kept.
+    paths: Arc<Mutex<Option<HashSet<String>>>>,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            paths: Arc::new(Mutex::new(Some(HashSet::new()))),
+        }
+    }
+}
+
+impl Own {
+    /// To be called before anything of the file is created.
+    pub(crate) fn add(&self, path: &str) {
+        if let Some(paths) = self.lock().as_mut() {
+            paths.insert(path.to_owned());
+        }
+    }
+
+    fn holds(&self, path: &str) -> bool {
+        self.lock()
+            .as_ref()
+            .is_some_and(|paths| paths.contains(path))
+    }
+
+    fn close(&self) {
+        self.lock().take();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<HashSet<String>>> {
+        self.paths.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Finisher {
-    /// Runs until every sender is gone; repairs what was found at the start first.
-    pub(crate) fn run(self, jobs: &Receiver<Job>, found: Vec<String>) {
+    /// Runs until every sender is gone; looks for what a crash left first. Recordings run meanwhile:
+    /// a disk that hangs here stops none of them, and not the start of the process.
+    pub(crate) fn run(self, jobs: &Receiver<Job>) {
         let mut later: Vec<(String, Option<Shared>)> = Vec::new();
-        for path in found {
-            self.repair(path, None, &mut later);
+        if self.config.recover {
+            for path in repair::find(self.storage.as_ref()) {
+                if !self.own.holds(&path) {
+                    self.repair(path, None, &mut later);
+                }
+            }
         }
+        self.own.close();
         self.retain();
         let (mut tried, mut retained) = (Instant::now(), Instant::now());
         loop {

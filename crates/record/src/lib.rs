@@ -46,7 +46,7 @@ pub use error::Error;
 pub use event::{Event, Events, What};
 pub use format::{Format, Media, UnknownFormat};
 pub use manager::{Closed, Manager};
-pub use manifest::{Cause, Gap, Manifest, Member, TrackInfo};
+pub use manifest::{Cause, Gap, MANIFEST, MARKER, Manifest, Member, TrackInfo};
 pub use name::Template;
 pub use recording::Recording;
 pub use status::{State, Status, Totals};

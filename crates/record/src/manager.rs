@@ -13,9 +13,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, Spec};
 use crate::error::Error;
 use crate::event::{EventLog, Events};
-use crate::finisher::{Finisher, Job};
+use crate::finisher::{Finisher, Job, Own};
 use crate::recording::{Begin, Recording, Surroundings};
-use crate::repair;
 use crate::status::{Sums, Totals};
 use crate::storage::{Disk, Storage};
 
@@ -90,8 +89,7 @@ impl Manager {
     ) -> Result<Self, Error> {
         let config = Arc::new(config);
         let (events, sums) = (EventLog::new(), Arc::<Sums>::default());
-        // Before any recording begins: what is found now is nobody's.
-        let found = repair::find(storage.as_ref());
+        let own = Own::default();
         let (sender, jobs) = channel();
         let (finished, hurry) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let finisher = Finisher {
@@ -100,13 +98,14 @@ impl Manager {
             events: events.clone(),
             sums: Arc::clone(&sums),
             hurry: Arc::clone(&hurry),
+            own: own.clone(),
         };
         let done = finished.clone().drop_guard();
         std::thread::Builder::new()
             .name("sidestream-files".to_owned())
             .spawn(move || {
                 let _done = done;
-                finisher.run(&jobs, found);
+                finisher.run(&jobs);
             })
             .map_err(Error::Thread)?;
         let this = Self {
@@ -116,6 +115,7 @@ impl Manager {
                     storage,
                     events,
                     sums,
+                    own,
                     tracker: TaskTracker::new(),
                 },
                 hub,

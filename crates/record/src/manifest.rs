@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::format::{Format, Media};
 
-/// What a marker's name ends with.
-pub(crate) const MARKER: &str = ".recording";
-/// What a manifest's name ends with.
-pub(crate) const MANIFEST: &str = ".json";
+/// What the name of a marker ends with, behind its file's; it is there while a file is not finished.
+pub const MARKER: &str = ".recording";
+/// What the name of a manifest ends with, behind its file's.
+pub const MANIFEST: &str = ".json";
 
 /// A part of the stream that a file does not have.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -250,6 +250,13 @@ impl Marker {
 }
 
 impl Progress {
+    /// The media tells where it ends, in milliseconds of the file: what was told last is up to a
+    /// second older.
+    pub(crate) fn ends_at(&mut self, ms: i64) {
+        self.end_ms += ms - self.duration_ms;
+        self.duration_ms = ms;
+    }
+
     /// The line, padded to a length that it never falls below.
     pub(crate) fn line(&self) -> Vec<u8> {
         padded(self, PROGRESS_LINE)

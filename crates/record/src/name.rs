@@ -119,6 +119,29 @@ fn check(path: &str) -> Result<(), &'static str> {
 }
 
 impl Template {
+    /// A template of one file name without placeholders, whatever characters it has.
+    ///
+    /// # Errors
+    /// [`Error::Template`]: the name would be changed, as it begins with a dot, has a slash, a
+    /// backslash or control characters, or more than 200 bytes.
+    pub fn literal(name: &str) -> Result<Self, Error> {
+        let wrong = |what: &str| Error::Template {
+            template: name.to_owned(),
+            what: what.to_owned(),
+        };
+        check(name).map_err(wrong)?;
+        if name.contains('/') {
+            return Err(wrong("it has a \"/\"; this is the name of one file"));
+        }
+        if name.len() > MAX_PART_BYTES {
+            return Err(wrong("it is longer than 200 bytes"));
+        }
+        Ok(Self {
+            parts: vec![Part::Text(name.to_owned())],
+            text: name.to_owned(),
+        })
+    }
+
     /// The path of a file without its extension: every part safe, and short enough.
     pub(crate) fn path(&self, fill: &Fill<'_>) -> String {
         let text = self.text_of(fill);
@@ -212,6 +235,21 @@ mod tests {
         );
         assert_eq!(fill("{start:%Y/%m}/{id}", "live/a"), "2026/11/rec_1");
         assert_eq!(fill("all-{start}", "live/a"), "all-20261121-090507");
+    }
+
+    #[test]
+    fn a_literal_name_is_kept_as_it_is() {
+        let literal = Template::literal("a {b} %Y").unwrap();
+        let fill = Fill {
+            stream: &StreamName::from_path("live/a").unwrap(),
+            start: &jiff::Zoned::default(),
+            index: 0,
+            id: "rec_1",
+        };
+        assert_eq!(literal.path(&fill), "a {b} %Y");
+        for bad in ["", ".a", "a/b", "a\\b", &"x".repeat(201)] {
+            assert!(Template::literal(bad).is_err(), "{bad:?} was accepted");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::config::{Config, Spec};
 use crate::error::Error;
 use crate::event::{EventLog, What};
 use crate::feeder::Feeder;
-use crate::finisher::Job;
+use crate::finisher::{Job, Own};
 use crate::queue::{Entry, Queue};
 use crate::session::Session;
 use crate::status::{Shared, State, Status, Sums};
@@ -46,6 +46,7 @@ pub(crate) struct Surroundings {
     pub(crate) storage: Arc<dyn Storage>,
     pub(crate) events: EventLog,
     pub(crate) sums: Arc<Sums>,
+    pub(crate) own: Own,
     pub(crate) tracker: TaskTracker,
 }
 
@@ -90,6 +91,7 @@ impl Recording {
             status: this.status.clone(),
             events: around.events.clone(),
             finisher,
+            own: around.own.clone(),
             piece: None,
             next_index: 0,
             trouble: None,

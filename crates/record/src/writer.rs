@@ -10,7 +10,7 @@ use crate::config::{Config, Spec};
 use crate::error::{self, Error};
 use crate::event::{EventLog, What};
 use crate::filing::Filing;
-use crate::finisher::Job;
+use crate::finisher::{Job, Own};
 use crate::format::Format;
 use crate::manifest::{Cause, Gap, Marker, TrackInfo};
 use crate::name::{Fill, Template};
@@ -40,6 +40,7 @@ pub(crate) struct Writer {
     pub(crate) status: Shared,
     pub(crate) events: EventLog,
     pub(crate) finisher: Sender<Job>,
+    pub(crate) own: Own,
     pub(crate) session: Session,
     pub(crate) piece: Option<Piece>,
     pub(crate) next_index: u32,
@@ -239,7 +240,7 @@ impl Writer {
         };
         let mut refused = None;
         for format in &self.spec.formats {
-            let path = format!("{stem}.{}", format.extension(self.spec.media));
+            let path = format!("{stem}{}", self.spec.ending(*format));
             let marker = Marker::new(
                 &self.id,
                 self.stream.as_str(),
@@ -248,6 +249,8 @@ impl Writer {
                 opening.wall_ms,
                 tracks.clone(),
             );
+            // Before its marker is there: the look for unfinished files must not take it for one.
+            self.own.add(&path);
             match Output::create(&self.storage, path, &marker, *format, &opening.headers) {
                 Ok(output) => {
                     piece.outputs.push(output);

@@ -54,6 +54,11 @@ impl Mux for Flv {
     }
 
     fn data(&mut self, message: &DataMessage, out: &mut Steps) {
+        // What the next publisher says of itself: FFmpeg takes metadata in the middle of a file for a
+        // track of subtitles, and then copies nothing of it.
+        if message.is_metadata() {
+            return;
+        }
         if let Some(muxer) = &mut self.muxer {
             out.write(muxer.data(message));
         }

@@ -10,9 +10,11 @@ mod ts;
 
 use std::io;
 
+use remux::mp4::Write;
+
 use crate::filing::Filing;
 use crate::format::Format;
-use crate::manifest::{MANIFEST, MARKER, Marker};
+use crate::manifest::{MANIFEST, MARKER, Marker, Progress};
 use crate::status::Shared;
 use crate::storage::{EntryKind, Storage, StoredFile, folder_of};
 
@@ -61,7 +63,7 @@ pub(crate) fn repair(
     status: Option<Shared>,
 ) -> io::Result<Option<Filing>> {
     let marker_path = format!("{path}{MARKER}");
-    let lock = match storage.open(&marker_path) {
+    let mut lock = match storage.open(&marker_path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         opened => opened?,
     };
@@ -86,8 +88,14 @@ pub(crate) fn repair(
         return Ok(None);
     }
     let is_worth = match format {
-        Format::Flv => flv::repair(storage, path)?,
-        Format::Mp4 => mp4::repair(storage, path)?,
+        Format::Flv => flv::repair(storage, path, &mut progress)?,
+        Format::Mp4 => {
+            // A finished index is not read again: another repair takes the marker's word.
+            let tell = |progress: &Progress| {
+                lock.write_at(Marker::progress_at(), &[progress.line().into()])
+            };
+            mp4::repair(storage, path, &mut progress, tell)?
+        }
         Format::Ts => ts::repair(storage, path)?,
         Format::Aac => aac::repair(storage, path)?,
         Format::Hls | Format::HlsTs => hls::repair(storage, path, format, &mut progress)?,
@@ -151,6 +159,16 @@ fn cut(file: &mut dyn StoredFile, size: u64) -> io::Result<()> {
         file.truncate(size)?;
     }
     file.sync()
+}
+
+/// Does what a muxer of files asks for.
+fn apply(file: &mut dyn StoredFile, write: Write) -> io::Result<()> {
+    match write {
+        Write::Append(pieces) => file.write_at(file.size()?, &pieces),
+        Write::Overwrite { at, bytes } => file.write_at(at, &[bytes]),
+        Write::Truncate { len } => file.truncate(len),
+        Write::Sync => file.sync(),
+    }
 }
 
 /// The content of a small file.

@@ -3,13 +3,19 @@
 use std::io;
 
 use bytes::Bytes;
-use remux::mp4::{Repair, RepairStep, Write};
+use remux::mp4::{Repair, RepairStep};
 
-use super::open;
+use super::{apply, open};
+use crate::manifest::Progress;
 use crate::mux::ORIGIN;
 use crate::storage::{Storage, StoredFile};
 
-pub(super) fn repair(storage: &dyn Storage, path: &str) -> io::Result<bool> {
+pub(super) fn repair(
+    storage: &dyn Storage,
+    path: &str,
+    progress: &mut Progress,
+    tell: impl FnOnce(&Progress) -> io::Result<()>,
+) -> io::Result<bool> {
     let Some(mut file) = open(storage, path)? else {
         return Ok(false);
     };
@@ -33,20 +39,15 @@ pub(super) fn repair(storage: &dyn Storage, path: &str) -> io::Result<bool> {
     if repaired.fragments == 0 && !repaired.is_finished {
         return Ok(false);
     }
+    if let Some(end_ms) = repaired.end_ms {
+        progress.ends_at(end_ms);
+        tell(progress)?;
+    }
     for write in repaired.writes {
         apply(file.as_mut(), write)?;
     }
     file.sync()?;
     Ok(true)
-}
-
-fn apply(file: &mut dyn StoredFile, write: Write) -> io::Result<()> {
-    match write {
-        Write::Append(pieces) => file.write_at(file.size()?, &pieces),
-        Write::Overwrite { at, bytes } => file.write_at(at, &[bytes]),
-        Write::Truncate { len } => file.truncate(len),
-        Write::Sync => file.sync(),
-    }
 }
 
 /// Where the last fragment ends, and how many there are.

@@ -11,7 +11,7 @@ use super::clip::{Clip, Seen};
 use super::files::{assert_part, manifests, of, units};
 use crate::config::{Config, Spec, Split};
 use crate::event::{EventLog, What};
-use crate::finisher::{Finisher, Job};
+use crate::finisher::{Finisher, Job, Own};
 use crate::format::Format;
 use crate::manifest::{Cause, MARKER};
 use crate::queue::{Entry, Now, Queue};
@@ -50,6 +50,7 @@ fn writer(storage: &Faulty, spec: Spec, finisher: Sender<Job>, events: &EventLog
         status: Shared::default(),
         events: events.clone(),
         finisher,
+        own: Own::default(),
         piece: None,
         next_index: 0,
         trouble: None,
@@ -59,25 +60,29 @@ fn writer(storage: &Faulty, spec: Spec, finisher: Sender<Job>, events: &EventLog
     }
 }
 
-fn finish(storage: &Faulty, jobs: &Receiver<Job>, events: &EventLog, found: Vec<String>) {
+/// `recover`: as a process does at its start.
+fn finish(storage: &Faulty, jobs: &Receiver<Job>, events: &EventLog, recover: bool) {
+    let mut config = config();
+    config.recover = recover;
     let finisher = Finisher {
-        config: Arc::new(config()),
+        config: Arc::new(config),
         storage: Arc::new(storage.clone()),
         events: events.clone(),
         sums: Arc::default(),
         hurry: Arc::new(AtomicBool::new(true)),
+        own: Own::default(),
     };
-    finisher.run(jobs, found);
+    finisher.run(jobs);
 }
 
 /// As a process does at its start.
 fn restart(storage: &Faulty) -> usize {
-    let (events, found) = (EventLog::new(), repair::find(storage));
+    let events = EventLog::new();
     let mut told = events.reader();
-    let count = found.len();
+    let count = repair::find(storage).len();
     let (sender, jobs) = channel();
     drop(sender);
-    finish(storage, &jobs, &events, found);
+    finish(storage, &jobs, &events, true);
     while let Ok(event) = told.0.try_recv() {
         match event.what {
             What::FileCompleted(manifest) => assert!(manifest.recovered, "{}", manifest.path),
@@ -115,7 +120,7 @@ fn record(storage: &Faulty, clip: &Clip, split: Split) -> (State, i64) {
     writer.step(&mut entries);
     writer.end();
     let state = status.get().state;
-    finish(storage, &jobs, &events, Vec::new());
+    finish(storage, &jobs, &events, false);
     (state, written_ms)
 }
 
@@ -126,6 +131,21 @@ fn recorded(storage: &Faulty, format: Format, sent: &[Seen]) -> [usize; 2] {
     let (mut counts, mut next) = ([0, 0], [0, 0]);
     for manifest in manifests(storage, format) {
         let got = units(storage, &manifest.path, format);
+        let newest = got.iter().map(|unit| unit.dts).max();
+        // Of some formats a repair keeps what has no whole unit.
+        let newest = newest.unwrap_or(manifest.duration_ms);
+        let told = manifest.duration_ms;
+        let is_true = match format {
+            Format::Flv => (newest..=newest + 45).contains(&told),
+            // A finished index is not read again, and the marker is a second old at most.
+            Format::Mp4 => (newest - 1_100..=newest + 45).contains(&told),
+            _ => true,
+        };
+        assert!(
+            is_true,
+            "{}: {} ms, the last unit at {newest} ms",
+            manifest.path, told
+        );
         let told = manifest.gaps.iter().map(|gap| gap.missing_ms).sum::<i64>();
         let mut shifts = Vec::new();
         for (n, kind) in kinds.into_iter().enumerate() {
@@ -307,7 +327,7 @@ fn a_pause_leaves_units_out_and_no_time() {
     rest.push(Entry::End);
     writer.step(&mut rest);
     writer.end();
-    finish(&storage, &jobs, &events, Vec::new());
+    finish(&storage, &jobs, &events, false);
     for format in [Format::Flv, Format::Mp4] {
         let manifest = &manifests(&storage, format)[0];
         assert_eq!(manifest.gaps.len(), 1, "{:?}", manifest.gaps);

@@ -9,7 +9,7 @@ use tokio::sync::broadcast::error::TryRecvError;
 
 use super::clip::{Seen, hub, lose, publisher, send, tags};
 use super::files::{assert_part, manifests, of, units};
-use crate::storage::faulty::Faulty;
+use crate::storage::faulty::{Faulty, Plan};
 use crate::{Cause, Config, Events, Format, Manager, Manifest, Media, Spec, State, What};
 
 fn config() -> Config {
@@ -116,6 +116,63 @@ async fn a_stop_at_once_keeps_what_was_sent_before_it() {
     }
     assert!(manager.shutdown(Duration::from_secs(30)).await.clean);
     assert_eq!(manifests(&storage, Format::Mp4).len(), 16);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_at_the_start_stops_nobody_and_own_files_are_not_taken_for_a_crash() {
+    let (hub, storage) = (hub(), Faulty::default());
+    let tags = tags("bframes.flv");
+    // A crash.
+    let before = manager(&hub, &storage, config());
+    let mut publisher = publisher(&hub, "live/a");
+    let recording = before.record(Arc::clone(publisher.stream()), both());
+    let recording = recording.unwrap();
+    send(&mut publisher, &tags, 0..3_000, 0);
+    until("recording", || recording.status().bytes > 100_000).await;
+    storage.plan(Plan::From(storage.count()));
+    before.shutdown(Duration::from_secs(30)).await;
+    storage.plan(Plan::Nothing);
+    // The next start, where not even locks work.
+    storage.set_lockless();
+    storage.set_blind(true);
+    let next = tokio::task::spawn_blocking({
+        let (hub, storage) = (hub.clone(), storage.clone());
+        move || manager(&hub, &storage, config())
+    });
+    let started = tokio::time::timeout(Duration::from_secs(30), next).await;
+    if started.is_err() {
+        storage.set_blind(false);
+    }
+    let manager = started.expect("started in time").unwrap();
+    let mut publisher = super::clip::publisher(&hub, "live/b");
+    let mut witness = Witness::new(&publisher);
+    let recording = manager.record(Arc::clone(publisher.stream()), both());
+    let recording = recording.unwrap();
+    send(&mut publisher, &tags, 0..3_000, 0);
+    until("recording", || recording.status().bytes > 100_000).await;
+    storage.set_blind(false);
+    until("the old file is finished", || {
+        storage.paths().contains(&"live/a.mp4.json".to_owned())
+    })
+    .await;
+    send(&mut publisher, &tags, 3_000..7_000, 0);
+    let sent = of(&witness.units(&publisher), TrackKind::Video);
+    recording.stop();
+    recording.finished().await;
+    assert!(manager.shutdown(Duration::from_secs(30)).await.clean);
+    for format in [Format::Flv, Format::Mp4] {
+        let files = manifests(&storage, format);
+        let mut told: Vec<_> = files
+            .iter()
+            .map(|f| (f.path.clone(), f.recovered))
+            .collect();
+        told.sort();
+        let path = |name: &str| format!("live/{name}.{format}");
+        assert_eq!(told, [(path("a"), true), (path("b"), false)]);
+        let got = of(&units(&storage, &path("b"), format), TrackKind::Video);
+        assert_eq!(got.len(), 150);
+        assert_part(&got, &sent, 0, "own");
+    }
 }
 
 #[tokio::test]

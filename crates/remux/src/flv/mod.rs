@@ -14,7 +14,8 @@
 //! Payload is never copied: access units hold slices of the body they came in. What is kept for
 //! long, a sequence header, is copied so that it does not hold a read buffer.
 //!
-//! Files are read over damage by [`FileDemuxer`], and written with an index by [`FileMuxer`].
+//! Files are read over damage by [`FileDemuxer`], and written with an index by [`FileMuxer`];
+//! [`Rebuild`] makes the index of one that was cut off.
 //!
 //! Deliberately absent in [`Parser`]: clocks and wrapping (the caller places
 //! [`media::AccessUnit::dts`]), and any check of NAL lengths (the muxers that rewrite NAL units do
@@ -37,7 +38,9 @@ mod metadata;
 mod muxer;
 mod parser;
 mod reader;
+mod rebuild;
 mod relay;
+mod script;
 mod wire;
 
 pub use builder::{BodyHeader, header_body, unit_body};
@@ -50,4 +53,5 @@ pub use limits::Limits;
 pub use metadata::{data_message, metadata};
 pub use muxer::{Muxer, file_header, tag_header, wire_time};
 pub use parser::Parser;
+pub use rebuild::Rebuild;
 pub use relay::{Relay, TagBody};

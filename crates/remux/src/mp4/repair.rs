@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use bytes::Bytes;
+use media::{Rounding, Timescale};
 
 use super::DemuxError;
 use super::Write;
@@ -54,6 +55,9 @@ pub struct Repaired {
     pub fragments: u64,
     /// Samples in the file.
     pub samples: u64,
+    /// Where the last sample of the longest track ends, in milliseconds of decode time; `None` for a
+    /// file that was not looked through because it is finished.
+    pub end_ms: Option<i64>,
     /// Whether it is an ordinary file then.
     pub is_finished: bool,
 }
@@ -145,6 +149,7 @@ impl Repair {
                         lost: self.len..self.len,
                         fragments: self.fragments,
                         samples: self.samples(),
+                        end_ms: None,
                         is_finished: true,
                     }));
                 }
@@ -322,6 +327,11 @@ impl Repair {
         if self.sound < self.len {
             writes.push(Write::Truncate { len: self.sound });
         }
+        let ends = movie.tracks.iter().map(|track| {
+            let (end, timescale) = (track.end, track.timescale);
+            timescale.convert(end, Timescale::MILLIS, Rounding::Nearest)
+        });
+        let end_ms = ends.max();
         // A track that cannot be described again would be lost by a new index.
         let is_ours = self.free.is_some() && movie.left_out.is_empty();
         let is_finished = is_ours && self.fragments > 0;
@@ -338,6 +348,7 @@ impl Repair {
             lost: self.sound..self.len,
             fragments: self.fragments,
             samples,
+            end_ms,
             is_finished,
         })
     }

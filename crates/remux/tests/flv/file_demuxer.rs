@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use media::{AccessUnit, DataMessage, Dts, Headers};
-use remux::flv::{Error, FileDemuxer, FileMuxer};
+use remux::flv::{Error, FileDemuxer, FileMuxer, Rebuild};
 use remux::mp4::Write;
 use remux::{Damage, Event};
 
@@ -213,18 +213,10 @@ fn damaged_files_are_read_to_their_end_for_every_split() {
     }
 }
 
-/// Writes the events as a file; bytes, and how many times it was overwritten.
-fn write(events: &[Event], room: usize) -> (Vec<u8>, usize) {
+/// Writes the events as a file; its bytes, and those that it had before its end was written.
+fn write(events: &[Event], room: usize) -> (Vec<u8>, Vec<u8>) {
     let mut muxer = FileMuxer::new(room);
     let mut file: Vec<u8> = Vec::new();
-    let mut apply = |write: Write| match write {
-        Write::Append(parts) => parts.iter().for_each(|part| file.extend_from_slice(part)),
-        Write::Overwrite { at, bytes } => {
-            let at = at as usize;
-            file[at..at + bytes.len()].copy_from_slice(&bytes);
-        }
-        other => panic!("{other:?}"),
-    };
     let mut headers: Option<Headers> = None;
     for event in events {
         match event {
@@ -232,31 +224,76 @@ fn write(events: &[Event], room: usize) -> (Vec<u8>, usize) {
                 let known = headers.is_some();
                 let headers = headers.get_or_insert_default();
                 headers.tracks = Arc::clone(tracks);
-                apply(match known {
+                let write = match known {
                     true => muxer.headers(headers, Dts(0)),
                     false => muxer.start(headers, Dts(0)),
-                });
+                };
+                apply(&mut file, write);
             }
-            Event::Unit(unit) => apply(muxer.unit(unit)),
+            Event::Unit(unit) => apply(&mut file, muxer.unit(unit)),
             _ => {}
         }
     }
-    let writes = muxer.finish();
-    let count = writes.len();
-    writes.into_iter().for_each(apply);
-    (file, count)
+    let unfinished = file.clone();
+    for write in muxer.finish() {
+        apply(&mut file, write);
+    }
+    (file, unfinished)
+}
+
+fn apply(file: &mut Vec<u8>, write: Write) {
+    match write {
+        Write::Append(parts) => parts.iter().for_each(|part| file.extend_from_slice(part)),
+        Write::Overwrite { at, bytes } => {
+            let at = at as usize;
+            file[at..at + bytes.len()].copy_from_slice(&bytes);
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn events(bytes: &Bytes) -> Vec<Event> {
+    let mut demuxer = FileDemuxer::default();
+    demuxer.push(bytes.clone());
+    demuxer.finish();
+    std::iter::from_fn(|| demuxer.poll().unwrap()).collect()
+}
+
+#[test]
+fn a_file_that_was_cut_off_gets_the_end_that_it_would_have_had() {
+    for name in ["bframes.flv", "hevc-aac.flv"] {
+        let events = events(&testdata(name));
+        for room in [2, 4, 100] {
+            let (finished, mut file) = write(&events, room);
+            assert_ne!(file, finished);
+            let tags = tags(&Bytes::from(file.clone()));
+            let mut rebuild = Rebuild::new(Some(&tags[0].body));
+            for tag in &tags {
+                rebuild.tag(tag.kind, tag.timestamp, tag.offset, &tag.body[..2]);
+            }
+            let size = file.len() as u64;
+            for write in rebuild.finish(size) {
+                apply(&mut file, write);
+            }
+            assert!(file == finished, "{name}, room for {room}");
+        }
+    }
+    // A file of others keeps what it says.
+    let other = testdata("bframes.flv");
+    let tags = tags(&other);
+    let mut rebuild = Rebuild::new(Some(&tags[0].body));
+    for tag in &tags {
+        rebuild.tag(tag.kind, tag.timestamp, tag.offset, &tag.body[..2]);
+    }
+    assert!(rebuild.has_media());
+    assert!((6_000..6_100).contains(&rebuild.end_ms()));
+    assert_eq!(rebuild.finish(other.len() as u64), []);
 }
 
 #[test]
 fn finished_file_has_duration_size_and_key_frames() {
     let bytes = testdata("bframes.flv");
-    let mut demuxer = FileDemuxer::default();
-    demuxer.push(bytes.clone());
-    demuxer.finish();
-    let mut events = Vec::new();
-    while let Some(event) = demuxer.poll().unwrap() {
-        events.push(event);
-    }
+    let events = events(&bytes);
     let keys = 6;
     for (room, kept) in [
         (100, vec![0, 1, 2, 3, 4, 5]),
