@@ -16,6 +16,7 @@
     reason = "a failed expectation in a test harness is a failed test"
 )]
 
+pub mod disk;
 pub mod ffmpeg;
 pub mod flv;
 pub mod frames;
@@ -25,6 +26,7 @@ pub mod http;
 pub mod media;
 pub mod nginx;
 pub mod process;
+pub mod proxy;
 pub mod rtmp;
 pub mod server;
 pub mod tls;

@@ -1,6 +1,7 @@
 //! Recordings: every frame in every container, over reconnects and `kill -9`.
 
 use e2e::ffmpeg::{self, Version};
+use e2e::flv;
 use e2e::frames::{Coverage, Framing, Kind, Media};
 use e2e::media::testdata;
 use e2e::process::{command, run};
@@ -11,6 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// A server that records everything into `dir`.
 fn server(dir: &Path, rule: &str) -> Server {
+    server_in(Vec::new(), dir, rule)
+}
+
+/// The same, started by a wrapper.
+pub(crate) fn server_in(wrapper: Vec<String>, dir: &Path, rule: &str) -> Server {
     let config = format!(
         "[streams]\nreconnect_window = \"20s\"\nviewer_end_grace = \"1s\"\n\
          [record]\ndir = \"{}\"\nmin_free = \"0B\"\nname = \"{{app}}/{{stream}}-{{index}}\"\n\
@@ -19,19 +25,20 @@ fn server(dir: &Path, rule: &str) -> Server {
     );
     Server::with(&Options {
         config,
+        wrapper,
         ..Options::default()
     })
 }
 
 /// Waits for the manifest of a file.
-fn manifest(file: &Path) -> Value {
+pub(crate) fn manifest(file: &Path) -> Value {
     let path = format!("{}.json", file.display());
     let text = until(&path, secs(15), || std::fs::read_to_string(&path).ok());
     serde_json::from_str(&text).unwrap()
 }
 
 /// What FFmpeg says about a file when it reads all of it.
-fn complaints(version: Version, file: &Path) -> String {
+pub(crate) fn complaints(version: Version, file: &Path) -> String {
     let mut ffmpeg = command(version.program());
     ffmpeg.args(["-nostdin", "-v", "error", "-xerror", "-i"]);
     // Pictures keep their own times, which need not fit a frame rate.
@@ -54,7 +61,7 @@ fn playable(path: &Path) -> PathBuf {
     }
 }
 
-fn framing(format: &str) -> Framing {
+pub(crate) fn framing(format: &str) -> Framing {
     match format {
         "ts" | "hls-ts" => Framing::Ts,
         _ => Framing::Native,
@@ -62,13 +69,13 @@ fn framing(format: &str) -> Framing {
 }
 
 /// The frames of a recording; reading it all, FFmpeg has nothing to complain about.
-fn frames(dir: &Path, name: &str, format: &str) -> Media {
+pub(crate) fn frames(dir: &Path, name: &str, format: &str) -> Media {
     let file = playable(&dir.join(format!("{name}.{format}")));
     assert_eq!(complaints(Version::V5, &file), "", "{}", file.display());
     ffmpeg::file_frames(Version::V5, &file, framing(format), false)
 }
 
-fn video_frames(media: &Media) -> usize {
+pub(crate) fn video_frames(media: &Media) -> usize {
     media.video().map_or(0, |track| track.frames.len())
 }
 
@@ -193,6 +200,12 @@ fn a_publisher_that_breaks_off_and_comes_back_is_one_file() {
     }
 }
 
+/// What follows a name and its type in AMF0.
+fn behind<'a>(body: &'a [u8], name: &[u8]) -> &'a [u8] {
+    let at = body.windows(name.len()).position(|w| w == name).unwrap();
+    &body[at + name.len()..]
+}
+
 /// `SIDESTREAM_KILLS=100` for the long run.
 #[test]
 fn kill_9_costs_less_than_a_second_and_the_next_start_finishes_the_files() {
@@ -249,6 +262,20 @@ fn kill_9_costs_less_than_a_second_and_the_next_start_finishes_the_files() {
             };
             source.assert_received(&format!("{what}, {format}"), &got, Coverage::Part(1));
             let recorded = video_frames(&got) as u64;
+            if format == "flv" {
+                let duration = manifest["duration_ms"].as_u64().unwrap();
+                assert!(
+                    (recorded * 40..recorded * 40 + 400).contains(&duration),
+                    "{what}: {duration} ms, {recorded} pictures"
+                );
+                let tags = flv::read_file(&path);
+                let told = behind(&tags[0].body, b"duration\0");
+                let told = f64::from_be_bytes(told[..8].try_into().unwrap());
+                assert_eq!(told, duration as f64 / 1_000.0, "{what}");
+                let places = behind(&tags[0].body, b"filepositions\x0a");
+                let keys = tags.iter().filter(|tag| tag.is_key_frame()).count();
+                assert_eq!(places[..4], u32::try_from(keys).unwrap().to_be_bytes());
+            }
             assert!(
                 recorded + 25 > received,
                 "{what}: {recorded} pictures in {format}"

@@ -6,9 +6,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod record;
 mod remux;
 
 pub(super) use bench::{Bench, LeaveName, Limit, ModeName, Reference};
+pub(super) use record::Record;
 pub(super) use remux::Remux;
 
 use sidestream::config::quantity::{QuantityError, parse_duration};
@@ -24,6 +26,7 @@ Files and streams:
   remux        Copy a file into another container, without encoding
   probe        Show tracks, codecs, durations and timing problems
   push         Publish a file or relay a stream to an RTMP server
+  record       Record a stream of any RTMP or HTTP-FLV server
 
 Measure:
   bench        Load any RTMP, HTTP-FLV or HLS server, and measure it
@@ -118,6 +121,7 @@ pub(super) enum Command {
     Check(Check),
     Remux(Remux),
     Push(Push),
+    Record(Record),
     Probe(Probe),
     Bench(Bench),
     Completions(Completions),

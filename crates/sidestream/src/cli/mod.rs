@@ -10,6 +10,7 @@ mod logging;
 mod port_owner;
 mod probe;
 mod push;
+mod record;
 mod remux;
 mod report;
 mod serve;
@@ -61,6 +62,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &report),
         Command::Remux(args) => remux::run(&args, &cli.global, &report),
         Command::Push(args) => push::run(args, &cli.global, &report),
+        Command::Record(args) => record::run(args, &cli.global, &report),
         Command::Probe(args) => probe::run(args, &cli.global, &report),
         Command::Bench(args) => bench::run(args, &cli.global, &report),
         Command::Completions(args) => generate::completions(&args),

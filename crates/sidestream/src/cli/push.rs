@@ -13,8 +13,7 @@ use sidestream::describe::{bitrate, clock, traffic};
 use sidestream::pull::{Input, PullError, Source};
 
 pub(super) use clock::Clock;
-use headers::is_key_frame;
-pub(super) use headers::{Headers, is_end};
+pub(super) use headers::{Headers, is_end, is_header, is_key_frame};
 
 use super::args::{Global, Push};
 use super::report::Report;
@@ -363,7 +362,7 @@ fn refusal(error: &publish::Error) -> String {
 }
 
 /// Whether a live input may come back.
-fn is_transient(error: &PullError) -> bool {
+pub(super) fn is_transient(error: &PullError) -> bool {
     !matches!(
         error,
         PullError::Url { .. } | PullError::Refused { .. } | PullError::Tls { .. }

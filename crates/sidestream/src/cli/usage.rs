@@ -48,6 +48,7 @@ fn line(error: &clap::Error) -> String {
                 "remux",
                 "probe",
                 "push",
+                "record",
                 "bench",
                 "completions",
                 "man",

@@ -20,6 +20,7 @@ const RETRY: Duration = Duration::from_millis(500);
 /// The body of a response.
 pub(super) struct Body {
     incoming: Incoming,
+    cut_off: bool,
     /// Drives the connection; it ends with this.
     connection: tokio::task::JoinHandle<()>,
 }
@@ -80,6 +81,7 @@ impl Body {
         match response.status() {
             StatusCode::OK => Ok(Self {
                 incoming: response.into_body(),
+                cut_off: false,
                 connection,
             }),
             StatusCode::NOT_FOUND => {
@@ -102,6 +104,11 @@ impl Body {
         }
     }
 
+    /// Whether the body ended before the server said so.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
+    }
+
     /// More of the body; empty at its end.
     pub(super) async fn read(&mut self, input: &Input) -> Result<Bytes, PullError> {
         loop {
@@ -119,7 +126,10 @@ impl Body {
                     _ => {}
                 },
                 // An endless body that ends with its connection is no error.
-                Some(Err(error)) if error.is_incomplete_message() => return Ok(Bytes::new()),
+                Some(Err(error)) if error.is_incomplete_message() => {
+                    self.cut_off = true;
+                    return Ok(Bytes::new());
+                }
                 Some(Err(error)) => {
                     return Err(PullError::Io {
                         input: input.to_string(),

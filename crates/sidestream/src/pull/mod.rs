@@ -172,6 +172,17 @@ impl Source {
         matches!(self.from, From::Http { .. } | From::Rtmp(_))
     }
 
+    /// Whether the end came with the connection and not by the server's word: the stream may go on.
+    /// `false` before the end, and where the protocol has no word for it (HTTP/1.0).
+    #[must_use]
+    pub fn is_cut_off(&self) -> bool {
+        match &self.from {
+            From::File { .. } | From::Memory { .. } => false,
+            From::Http { body, .. } => body.is_cut_off(),
+            From::Rtmp(player) => player.is_cut_off(),
+        }
+    }
+
     /// The next tag; `None` at the end.
     ///
     /// # Errors

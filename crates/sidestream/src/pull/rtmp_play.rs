@@ -28,6 +28,7 @@ pub(super) struct Player {
     first_by: Option<Instant>,
     stream: String,
     closed: bool,
+    cut_off: bool,
 }
 
 impl Player {
@@ -58,6 +59,7 @@ impl Player {
             first_by: Some(until),
             stream: format!("{}/{name}", url.app()),
             closed: false,
+            cut_off: false,
         };
         match player.advance(input).await? {
             true => Ok(player),
@@ -71,6 +73,11 @@ impl Player {
             return Ok(None);
         }
         Ok(self.tags.pop_front())
+    }
+
+    /// Whether the connection ended before the server said that the stream does.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.cut_off
     }
 
     fn nobody(&self, input: &Input) -> PullError {
@@ -113,6 +120,7 @@ impl Player {
                 read = self.socket.read(&mut self.buffer) => {
                     let count = read.map_err(io)?;
                     if count == 0 {
+                        self.cut_off = true;
                         return match self.first_by {
                             Some(_) => Err(io(std::io::ErrorKind::UnexpectedEof.into())),
                             None => Ok(false),

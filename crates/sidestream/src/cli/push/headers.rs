@@ -55,13 +55,13 @@ pub(in crate::cli) fn is_end(tag: &Tag) -> bool {
 }
 
 /// Whether a tag is a video frame that decoding can start at.
-pub(super) fn is_key_frame(tag: &Tag) -> bool {
+pub(in crate::cli) fn is_key_frame(tag: &Tag) -> bool {
     let first = tag.body.first().copied().unwrap_or_default();
     tag.kind == TagKind::Video && (first >> 4) & 7 == 1
 }
 
 /// Whether a tag is metadata or a sequence header (FLV 10.1 §E.4.2.1, §E.4.3.1; enhanced RTMP).
-pub(super) fn is_header(tag: &Tag) -> bool {
+pub(in crate::cli) fn is_header(tag: &Tag) -> bool {
     let byte = |index: usize| tag.body.get(index).copied().unwrap_or_default();
     match tag.kind {
         TagKind::Script => true,
