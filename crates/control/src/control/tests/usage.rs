@@ -237,3 +237,30 @@ async fn questions_that_are_too_large_are_refused_and_old_usage_is_forgotten() {
     bench.look(&meter, readings()).await;
     assert_eq!(bench.control.usage(first).await.unwrap(), []);
 }
+
+#[tokio::test]
+async fn attempts_to_deliver_are_counted_where_they_are_noted() {
+    let bench = bench(|_| {}).await;
+    bench.start("a").await.unwrap();
+    let now = bench.control.now();
+    let noted = bench.control.store().write(move |tx| {
+        let seq: i64 = tx.query_row("SELECT max(seq) FROM events", [], |row| row.get(0))?;
+        let sql =
+            "INSERT INTO deliveries (number, delivery_id, webhook_id, seq, lane, state, created_at)
+            VALUES (1, 'dlv_1', 'whk_1', ?1, '', 'waiting', 0)";
+        tx.execute(sql, [seq])?;
+        for attempt in 1..=3 {
+            let sql = "INSERT OR REPLACE INTO delivery_attempts (delivery, attempt, at, took_ms)
+                VALUES (1, ?1, ?2, 5)";
+            tx.execute(sql, rusqlite::params![attempt, now])?;
+        }
+        Ok(())
+    });
+    noted.await.unwrap();
+    let rows = bench.usage(Granularity::FiveMinutes, GroupBy::App).await;
+    let counted: Vec<_> = rows
+        .iter()
+        .map(|row| (row.start, row.webhook_attempts))
+        .collect();
+    assert_eq!(counted, [(BUCKET, Some(3))]);
+}

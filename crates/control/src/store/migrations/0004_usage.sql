@@ -36,6 +36,15 @@ CREATE TABLE usage_apps (
   PRIMARY KEY (bucket, app_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Counted in the transaction that notes how the attempt went.
+CREATE TRIGGER usage_of_attempts AFTER INSERT ON delivery_attempts BEGIN
+  INSERT INTO usage_apps (bucket, app_id, webhook_attempts)
+  SELECT NEW.at / 1000 - NEW.at / 1000 % 300, coalesce(events.app_id, ''), 1
+  FROM deliveries JOIN events ON events.seq = deliveries.seq
+  WHERE deliveries.number = NEW.delivery
+  ON CONFLICT DO UPDATE SET webhook_attempts = webhook_attempts + 1;
+END;
+
 -- Which billing mode holds from which day on, counted from the Unix epoch in UTC.
 CREATE TABLE billing_modes (
   app_id     TEXT NOT NULL,
