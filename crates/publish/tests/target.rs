@@ -154,9 +154,9 @@ async fn publisher_that_comes_back_keeps_the_connection() {
     feed.video_body(0, &video_header(0x28));
     feed.audio_body(0, &audio_header());
     feed.video(0, true, 10);
-    let got = server.take(3).await;
+    let got = server.take(2).await;
     // The stream's clock went on from 1000: how far is the hub's affair, that it did is ours.
-    let Got::Video(ms, _) = got[2] else {
+    let Got::Video(ms, _) = got[1] else {
         panic!("{got:?}")
     };
     assert!((1_001..2_000).contains(&ms), "{ms}");
@@ -164,7 +164,6 @@ async fn publisher_that_comes_back_keeps_the_connection() {
         got,
         [
             Got::Video(ms, video_header(0x28)),
-            Got::Audio(ms, audio_header()),
             Got::Video(ms, video(0, true, 10)),
         ]
     );
@@ -248,8 +247,9 @@ async fn audio_alone_is_pushed_and_a_late_video_joins_it() {
     assert_eq!(words(&got), "onMetaData0 AH0 a0 a20");
     feed.video_body(40, &video_header(0x1e));
     feed.video(40, true, 5);
-    let got = server.take(3).await;
-    assert_eq!(words(&got), "VH40 AH40 K40");
+    // The sound's header is not sent again: nothing changed for its decoder.
+    let got = server.take(2).await;
+    assert_eq!(words(&got), "VH40 K40");
 }
 
 #[tokio::test]
