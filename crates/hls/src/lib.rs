@@ -19,7 +19,8 @@
 //! - **Media time is the publisher's.** Boundaries are absolute decode times converted to 90 kHz;
 //!   durations are differences of boundaries as printed, so they add up over any stretch.
 //!
-//! [`folder`] reads what was written: VOD and EVENT playlists with their segments, as events.
+//! [`folder`] reads what was written, VOD and EVENT playlists with their segments, as events, and writes the
+//! playlists of files.
 //!
 //! Rules are named H1–H18 as in the project's list of HLS rules; RFC 8216 is the standard.
 //! Deliberately absent: clocks, tasks, HTTP, low latency parts, encryption.

@@ -146,6 +146,19 @@ pub struct Events {
 }
 
 impl Events {
+    /// The name of the next stream that gets a publisher, its first or one that comes (back) later;
+    /// other events are passed over. `None` when the hub has closed. Cancel safe.
+    pub async fn next_start(&mut self) -> Option<StreamName> {
+        loop {
+            match self.next().await? {
+                Event::PublishStarted { name, .. } | Event::PublisherBack { name, .. } => {
+                    return Some(name);
+                }
+                _ => {}
+            }
+        }
+    }
+
     /// The next event; `None` when the hub has closed. A reader more than 4096 events behind
     /// loses the oldest. Cancel safe.
     pub async fn next(&mut self) -> Option<Event> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hub::{Event, Hub, Stream};
+use hub::{Hub, Stream};
 use media::StreamName;
 use rtmp::Url;
 use tokio_util::sync::CancellationToken;
@@ -73,20 +73,15 @@ impl Manager {
         let (follower, stop) = (this.clone(), this.shared.stop.clone());
         this.shared.tracker.spawn(async move {
             loop {
-                // Cancel safe: an event is taken only when it is returned.
-                let event = tokio::select! {
-                    event = events.next() => event,
+                // Cancel safe: a start is taken only when it is returned. A stream that began before the
+                // stop is served.
+                let name = tokio::select! {
+                    biased;
+                    name = events.next_start() => name,
                     () = stop.cancelled() => None,
                 };
-                match event {
-                    Some(
-                        Event::PublishStarted { name, .. } | Event::PublisherBack { name, .. },
-                    ) => {
-                        follower.apply(&name);
-                    }
-                    Some(_) => {}
-                    None => return,
-                }
+                let Some(name) = name else { return };
+                follower.apply(&name);
             }
         });
         this

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hub::{Event as HubEvent, Hub, Stream};
+use hub::{Hub, Stream};
 use media::StreamName;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -137,23 +137,15 @@ impl Manager {
         let (follower, stop) = (self.clone(), self.shared.stop.clone());
         self.shared.around.tracker.spawn(async move {
             loop {
-                // Cancel safe: an event is taken only when it is returned. A stream that began before
-                // the stop is recorded.
-                let event = tokio::select! {
+                // Cancel safe: a start is taken only when it is returned. A stream that began before the
+                // stop is served.
+                let name = tokio::select! {
                     biased;
-                    event = events.next() => event,
+                    name = events.next_start() => name,
                     () = stop.cancelled() => None,
                 };
-                match event {
-                    Some(
-                        HubEvent::PublishStarted { name, .. }
-                        | HubEvent::PublisherBack { name, .. },
-                    ) => {
-                        follower.apply(&name, Begin::WithStream);
-                    }
-                    Some(_) => {}
-                    None => return,
-                }
+                let Some(name) = name else { return };
+                follower.apply(&name, Begin::WithStream);
             }
         });
     }

@@ -14,69 +14,23 @@
 //! - Tracks whose configuration changes wait for the next random access point of the video, and
 //!   open the next file with it.
 
+mod act;
+mod file;
+mod held;
+mod running;
+
 use std::sync::Arc;
 
 use hub::{Discontinuity, Frame, Item};
-use media::{
-    AccessUnit, DataMessage, Dts, Extra, Headers, Rounding, Timescale, TrackId, TrackKind,
-    TrackList,
-};
+use media::{AccessUnit, Dts, Headers, Rounding, Timescale, TrackKind, TrackList};
 
-use crate::config::{Clock, Split};
+use crate::config::Split;
 use crate::format::Media;
-use crate::manifest::{Cause, Gap};
+use crate::manifest::Cause;
+use held::{Held, units};
+use running::{Head, Running, same};
 
-/// Longest wait for tracks that have not sent anything, in milliseconds.
-const OPENING_MS: i64 = 700;
-/// Most that is held back to begin a file, or for the next one. Threat: a publisher that changes
-/// its configuration and never sends a random access point.
-const HELD_BYTES: usize = 16 << 20;
-/// The same, in milliseconds.
-const HELD_MS: i64 = 10_000;
-/// A hole shorter than this is jitter.
-const GAP_MS: i64 = 250;
-/// A track that has sent nothing for this long does not decide where a file begins.
-const RECENT_MS: i64 = 2_000;
-
-/// What the writer is to do, in order.
-#[derive(Debug)]
-pub(crate) enum Act {
-    /// Begin the next file.
-    Open(Opening),
-    /// Write a unit, its times those of the file.
-    Unit {
-        unit: AccessUnit,
-        /// A reader could start here.
-        join: bool,
-    },
-    /// Write a data message, its time that of the file.
-    Data(Arc<DataMessage>),
-    /// Write what the publisher says about a track, at this time of the file.
-    Extra(Arc<Extra>, i64),
-    /// What follows does not continue what came before.
-    Break,
-    /// Something is missing.
-    Gap(Gap),
-    /// The file is complete.
-    Close(End),
-}
-
-/// Where a file ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    /// In its own milliseconds.
-    pub(crate) ms: i64,
-    /// When its last unit arrived, in milliseconds of the Unix epoch.
-    pub(crate) wall_ms: Option<i64>,
-}
-
-/// How a file begins.
-#[derive(Debug)]
-pub(crate) struct Opening {
-    pub(crate) headers: Headers,
-    /// When its first unit arrived, in milliseconds of the Unix epoch.
-    pub(crate) wall_ms: i64,
-}
+pub(crate) use act::{Act, End, Opening};
 
 /// See the module.
 #[derive(Debug)]
@@ -101,39 +55,6 @@ enum State {
     Opening(Held),
     Running(Running),
     Paused(Option<Running>),
-}
-
-/// Units that wait for a file.
-#[derive(Debug, Default)]
-struct Held {
-    items: Vec<(Arc<Frame>, i64)>,
-    bytes: usize,
-    /// The file goes on, with this much of it written.
-    resumes: Option<Running>,
-}
-
-/// A file that is open.
-#[derive(Clone, Debug)]
-struct Running {
-    /// Stream time at which the file has time 0.
-    origin_ms: i64,
-    /// Its tracks.
-    tracks: Arc<TrackList>,
-    next_clock_ms: Option<i64>,
-    /// Frames of changed tracks that open the next file.
-    ahead: Vec<(Arc<Frame>, i64)>,
-    ahead_bytes: usize,
-    /// Video is left out until it can be decoded again.
-    blind: bool,
-    /// Where the last unit ends, in the file's time.
-    end_ms: i64,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    track: TrackId,
-    last_ms: i64,
-    delta_ms: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -378,12 +299,7 @@ impl Session {
                     }
                     running.blind = false;
                 }
-                let too_long = running.ahead_bytes > HELD_BYTES
-                    || running
-                        .ahead
-                        .first()
-                        .is_some_and(|(_, ms)| dts_ms - ms > HELD_MS);
-                if rolls && (join || too_long) {
+                if rolls && (join || running.has_waited(dts_ms)) {
                     let mut held = std::mem::take(&mut running.ahead);
                     held.push((Arc::clone(frame), dts_ms));
                     out.push(Act::Close(self.end()));
@@ -442,205 +358,11 @@ impl Session {
         }
     }
 
-    /// The same file after a pause: its time goes on where it stopped.
-    fn go_on(&mut self, mut running: Running, items: &[(Arc<Frame>, i64)], out: &mut Vec<Act>) {
-        let first_ms = units(items).map(|(_, ms)| ms).min().unwrap_or_default();
-        out.push(Act::Break);
-        if let Some(hole) = self.hole.take() {
-            let from_ms = hole.from_ms.unwrap_or(first_ms);
-            out.push(Act::Gap(Gap {
-                at_ms: running.end_ms,
-                missing_ms: (first_ms - from_ms).max(0),
-                in_time: false,
-                cause: hole.cause,
-            }));
-        }
-        running.origin_ms = first_ms - running.end_ms;
-        running.blind = false;
-        self.heads.clear();
-        self.state = State::Running(running);
-        self.write_all(items, out);
-    }
-
-    /// Begins a file with these frames.
-    fn open(&mut self, items: Vec<(Arc<Frame>, i64)>, out: &mut Vec<Act>) {
-        let first_ms = units(&items).map(|(_, ms)| ms).min().unwrap_or_default();
-        // Tracks lag behind each other: what is still to come of one that was written lately is
-        // later than what was written of it.
-        let to_come = self.heads.iter().filter(|head| {
-            let is_here = |(unit, _): (&AccessUnit, i64)| unit.track == head.track;
-            !units(&items).any(is_here)
-        });
-        let origin_ms = to_come
-            .map(|head| head.last_ms + 1)
-            .filter(|next| (first_ms - RECENT_MS..first_ms).contains(next))
-            .fold(first_ms, i64::min);
-        let wall_ms = first_ms + self.wall_offset_ms.unwrap_or_default();
-        self.split_asked = false;
-        let tracks = Arc::clone(&self.headers.tracks);
-        self.heads.retain(|head| tracks.get(head.track).is_some());
-        self.state = State::Running(Running {
-            origin_ms,
-            tracks,
-            next_clock_ms: self.split.at.map(|clock: Clock| clock.next(wall_ms)),
-            ahead: Vec::new(),
-            ahead_bytes: 0,
-            blind: false,
-            end_ms: 0,
-        });
-        out.push(Act::Open(Opening {
-            headers: self.headers.clone(),
-            wall_ms,
-        }));
-        self.write_all(&items, out);
-    }
-
-    fn write_all(&mut self, items: &[(Arc<Frame>, i64)], out: &mut Vec<Act>) {
-        for (frame, ms) in items {
-            let join = match &frame.item {
-                Item::Unit(unit) => {
-                    let track = self.headers.tracks.get(unit.track);
-                    let is_video = track.is_some_and(|track| track.kind() == TrackKind::Video);
-                    self.is_join(frame, is_video, unit)
-                }
-                _ => false,
-            };
-            self.write(frame, *ms, join, out);
-        }
-    }
-
-    fn write(&mut self, frame: &Arc<Frame>, dts_ms: i64, join: bool, out: &mut Vec<Act>) {
-        let State::Running(running) = &mut self.state else {
-            return;
-        };
-        let file_ms = dts_ms - running.origin_ms;
-        match &frame.item {
-            Item::Unit(unit) => {
-                let Some(track) = running.tracks.get(unit.track) else {
-                    return;
-                };
-                if let Some(hole) = self.hole.take() {
-                    let missing_ms = dts_ms - hole.from_ms.unwrap_or(dts_ms);
-                    if missing_ms >= GAP_MS || matches!(hole.cause, Cause::Overflow | Cause::Disk) {
-                        out.push(Act::Gap(Gap {
-                            at_ms: running.end_ms,
-                            missing_ms: missing_ms.max(0),
-                            in_time: hole.cause != Cause::Disk,
-                            cause: hole.cause,
-                        }));
-                    }
-                }
-                let delta_ms = note(&mut self.heads, unit.track, dts_ms);
-                running.end_ms = running.end_ms.max(file_ms + delta_ms);
-                let origin =
-                    Timescale::MILLIS.convert(running.origin_ms, track.timescale, Rounding::Floor);
-                out.push(Act::Unit {
-                    unit: AccessUnit {
-                        dts: Dts(unit.dts.0 - origin),
-                        ..unit.clone()
-                    },
-                    join,
-                });
-            }
-            Item::Data(data) => out.push(Act::Data(Arc::new(DataMessage {
-                dts: Dts((data.dts.0 - running.origin_ms).max(0)),
-                ..(**data).clone()
-            }))),
-            Item::Extra(extra) => out.push(Act::Extra(Arc::clone(extra), file_ms)),
-            _ => {}
-        }
-    }
-
     /// Where the last unit that was written ends, in stream time.
     fn end_of_stream_ms(&self) -> Option<i64> {
         let ends = self.heads.iter().map(|head| head.last_ms + head.delta_ms);
         ends.max()
     }
-}
-
-impl Held {
-    fn is_enough(&self, tracks: &TrackList) -> bool {
-        let times = units(&self.items).map(|(_, ms)| ms);
-        let span = times
-            .clone()
-            .max()
-            .zip(times.min())
-            .map_or(0, |(max, min)| max - min);
-        let seen = |kind| {
-            units(&self.items).any(|(unit, _)| {
-                tracks
-                    .get(unit.track)
-                    .is_some_and(|track| track.kind() == kind)
-            })
-        };
-        span >= OPENING_MS
-            || self.bytes >= HELD_BYTES
-            || seen(TrackKind::Video) && seen(TrackKind::Audio) && self.is_crossed(tracks)
-    }
-
-    /// Whether every track has sent something, and nothing older than the first unit can come.
-    fn is_crossed(&self, tracks: &TrackList) -> bool {
-        let Some((_, first_ms)) = units(&self.items).next() else {
-            return false;
-        };
-        tracks.iter().all(|track| {
-            let mut own = units(&self.items).filter(|(unit, _)| unit.track == track.id);
-            own.any(|(_, ms)| ms >= first_ms)
-        })
-    }
-}
-
-impl Running {
-    fn is_over(&self, split: Split, dts_ms: i64, wall_offset_ms: Option<i64>) -> bool {
-        let every = i64::try_from(split.every.as_millis()).unwrap_or(i64::MAX);
-        let is_long = every > 0 && dts_ms - self.origin_ms >= every;
-        let wall = wall_offset_ms.map(|offset| dts_ms + offset);
-        is_long
-            || self
-                .next_clock_ms
-                .zip(wall)
-                .is_some_and(|(next, wall)| wall >= next)
-    }
-
-    /// Whether a track is the same in these tracks as in the file.
-    fn has(&self, tracks: &TrackList, id: TrackId) -> bool {
-        let (own, new) = (self.tracks.get(id), tracks.get(id));
-        own.zip(new)
-            .is_some_and(|(own, new)| own.same_configuration(new))
-    }
-}
-
-fn units(items: &[(Arc<Frame>, i64)]) -> impl Iterator<Item = (&AccessUnit, i64)> + Clone {
-    items.iter().filter_map(|(frame, ms)| match &frame.item {
-        Item::Unit(unit) => Some((unit, *ms)),
-        _ => None,
-    })
-}
-
-/// Notes that a unit was written; how long it lasts, as far as can be told.
-fn note(heads: &mut Vec<Head>, track: TrackId, dts_ms: i64) -> i64 {
-    if let Some(head) = heads.iter_mut().find(|head| head.track == track) {
-        let delta = dts_ms - head.last_ms;
-        // A hole is not the length of a unit.
-        if (1..1_000).contains(&delta) {
-            head.delta_ms = delta;
-        }
-        head.last_ms = dts_ms;
-        return head.delta_ms;
-    }
-    heads.push(Head {
-        track,
-        last_ms: dts_ms,
-        delta_ms: 0,
-    });
-    0
-}
-
-fn same(a: &TrackList, b: &TrackList) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b.iter())
-            .all(|(a, b)| a.id == b.id && a.same_configuration(b))
 }
 
 fn to_ms(timescale: Timescale, dts: Dts) -> i64 {

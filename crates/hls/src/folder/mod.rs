@@ -1,4 +1,4 @@
-//! HLS folders, read: a playlist and what it names, as one stream of events.
+//! HLS folders, read: a playlist and what it names, as one stream of events. [`text`] writes playlists.
 //!
 //! ```text
 //! multivariant ─▶ variant of most bits/s ─▶ segments: MPEG-TS, or fMP4 with init segments ─┐
@@ -23,6 +23,7 @@ mod file;
 mod lane;
 mod playlist;
 mod segment;
+pub mod text;
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -10,9 +10,10 @@
 //! costs no more of it than of any other file. Unlike `hls::Segmenter`, which serves viewers from
 //! memory, nothing is held here but the open fragment.
 
-use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use hls::folder::text::{self, Head, Kind};
 use media::{AccessUnit, Dts, TrackId, TrackKind, TrackList};
 use remux::{LeftOut, mp4, ts};
 
@@ -118,7 +119,7 @@ impl Hls {
             duration_ms: (end_ms - open.start_ms).max(1),
             discontinuity: open.discontinuity,
         };
-        let seconds = rounded_s(segment.duration_ms);
+        let seconds = segment.rounded_s();
         self.segments.push(segment);
         // §4.3.3.1: no segment may be longer than the target says, and an EVENT playlist only
         // grows; a long group of pictures is worth an exception.
@@ -127,7 +128,7 @@ impl Hls {
         if fits {
             let mut text = String::new();
             if let Some(last) = self.segments.last() {
-                entry(&mut text, last);
+                last.write(&mut text);
             }
             out.push(Step::List(text.into()));
         } else {
@@ -247,39 +248,46 @@ impl Mux for Hls {
 
 /// The whole playlist; `vod` when nothing follows.
 pub(crate) fn playlist(init: Option<&str>, segments: &[Segment], vod: bool) -> Bytes {
-    let longest = segments.iter().map(|s| rounded_s(s.duration_ms)).max();
-    let target = match vod {
-        true => longest.unwrap_or(1).max(1),
-        false => longest.unwrap_or(0).max(MIN_TARGET_S),
+    let longest = segments.iter().map(Segment::rounded_s).max().unwrap_or(0);
+    let (kind, target_s) = match vod {
+        true => (Kind::Vod, longest),
+        false => (Kind::Event, longest.max(MIN_TARGET_S)),
     };
-    // fMP4 needs 6 for EXT-X-MAP (§7).
-    let version = if init.is_some() { 6 } else { 3 };
-    let kind = if vod { "VOD" } else { "EVENT" };
-    let mut text = format!(
-        "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{target}\n\
-         #EXT-X-PLAYLIST-TYPE:{kind}\n#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+    let mut out = String::new();
+    text::head(
+        &mut out,
+        &Head {
+            kind,
+            is_fmp4: init.is_some(),
+            is_independent: true,
+            target_s,
+        },
     );
     if let Some(init) = init {
-        let _ = writeln!(text, "#EXT-X-MAP:URI=\"{init}\"");
+        text::map(&mut out, init);
     }
     for segment in segments {
-        entry(&mut text, segment);
+        segment.write(&mut out);
     }
     if vod {
-        text.push_str("#EXT-X-ENDLIST\n");
+        out.push_str(text::END);
     }
-    text.into()
+    out.into()
 }
 
-fn entry(text: &mut String, segment: &Segment) {
-    if segment.discontinuity {
-        text.push_str("#EXT-X-DISCONTINUITY\n");
+impl Segment {
+    fn duration(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.duration_ms).unwrap_or(0))
     }
-    let (seconds, millis) = (segment.duration_ms / 1_000, segment.duration_ms % 1_000);
-    let _ = write!(text, "#EXTINF:{seconds}.{millis:03},\n{}\n", segment.name);
-}
 
-/// `EXTINF` rounded to the nearest second, as the target duration counts (§4.3.3.1).
-fn rounded_s(ms: i64) -> u64 {
-    u64::try_from((ms + 500) / 1_000).unwrap_or(0)
+    fn rounded_s(&self) -> u64 {
+        text::rounded_s(self.duration())
+    }
+
+    fn write(&self, out: &mut String) {
+        if self.discontinuity {
+            text::discontinuity(out);
+        }
+        text::segment(out, &self.name, self.duration());
+    }
 }

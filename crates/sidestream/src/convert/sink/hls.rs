@@ -1,11 +1,11 @@
 //! HLS folders: a playlist (VOD) and segments beside it.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hls::folder::text::{self, Head, Kind};
 use media::{AccessUnit, Dts, TrackList};
 use remux::{LeftOut, TimedMetadata, mp4};
 
@@ -152,15 +152,14 @@ impl Hls {
         };
         let len = (end - segment.start).max(0);
         self.longest = self.longest.max(len);
-        let seconds = len as f64 / 90_000.0;
-        let _ = writeln!(self.lines, "#EXTINF:{seconds:.6},\n{}", segment.name);
+        text::segment(&mut self.lines, &segment.name, duration(len));
         self.bytes += segment.output.finish()?;
         Ok(())
     }
 
     fn begin(&mut self, start: i64) -> Result<(), Error> {
         if std::mem::take(&mut self.breaks) && self.count > 0 {
-            self.lines.push_str("#EXT-X-DISCONTINUITY\n");
+            text::discontinuity(&mut self.lines);
         }
         self.count += 1;
         let extension = match &mut self.mux {
@@ -194,27 +193,30 @@ impl Hls {
         output.append(init)?;
         self.bytes += output.finish()?;
         if std::mem::take(&mut self.breaks) && self.count > 0 {
-            self.lines.push_str("#EXT-X-DISCONTINUITY\n");
+            text::discontinuity(&mut self.lines);
         }
-        let _ = writeln!(self.lines, "#EXT-X-MAP:URI=\"{name}\"");
+        text::map(&mut self.lines, &name);
         Ok(())
     }
 
     fn playlist(&self) -> String {
-        let target = (self.longest + 45_000) / 90_000;
-        let version = match self.mux {
-            Mux::Ts(_) => 3,
-            Mux::Fmp4(_) => 7,
-        };
-        let mut text = format!(
-            "#EXTM3U\n#EXT-X-VERSION:{version}\n#EXT-X-TARGETDURATION:{}\n#EXT-X-PLAYLIST-TYPE:VOD\n",
-            target.max(1)
+        let mut out = String::new();
+        text::head(
+            &mut out,
+            &Head {
+                kind: Kind::Vod,
+                is_fmp4: matches!(self.mux, Mux::Fmp4(_)),
+                is_independent: self.tracks.video().is_some(),
+                target_s: text::rounded_s(duration(self.longest)),
+            },
         );
-        if self.tracks.video().is_some() {
-            text.push_str("#EXT-X-INDEPENDENT-SEGMENTS\n");
-        }
-        text + &self.lines + "#EXT-X-ENDLIST\n"
+        out + &self.lines + text::END
     }
+}
+
+/// A length in ticks of 90 kHz, to the nearest microsecond.
+fn duration(ticks: i64) -> Duration {
+    Duration::from_micros((u64::try_from(ticks).unwrap_or(0) * 100 + 4) / 9)
 }
 
 impl Sink for Hls {
