@@ -16,6 +16,8 @@ pub struct Config {
     pub cors: Vec<String>,
     /// Origins whose pages may embed `/watch` (`frame-ancestors`); empty: none.
     pub embed_from: Vec<String>,
+    /// The key of `sign=MD5(key+t)` on `/common_access`; empty: API keys only.
+    pub common_access_key: String,
     /// Settings of HLS.
     pub hls: HlsConfig,
     /// Settings of `/metrics`.
@@ -33,6 +35,7 @@ impl Default for Config {
             rtmp_port: Some(1935),
             cors: vec!["*".to_owned()],
             embed_from: Vec::new(),
+            common_access_key: String::new(),
             hls: HlsConfig::default(),
             metrics: MetricsConfig::default(),
             limits: Limits::default(),
@@ -120,8 +123,13 @@ pub struct Limits {
     pub target_bytes: usize,
     /// Header fields of a request. Threat: header bombs.
     pub headers: usize,
-    /// Bytes of a request body; no route takes more today. Threat: bodies that fill memory.
+    /// Bytes of a request body. Threat: bodies that fill memory.
     pub body_bytes: u64,
+    /// From a request's head to the end of its body. Threat: slowloris.
+    pub body_time: Duration,
+    /// Requests to `/v1` a second, each API key (without keys: this machine as a whole); 0 is no
+    /// limit. Threat: one client's loop that leaves the others none of the store.
+    pub api_rate: u32,
     /// HTTP/2 streams of a connection. Threat: rapid reset, many requests at the price of one.
     pub h2_streams: u32,
     /// Requests that wait for a first segment at once. Threat: waiters by the thousand.
@@ -142,7 +150,9 @@ impl Default for Limits {
             head_bytes: 16 << 10,
             target_bytes: 4 << 10,
             headers: 64,
-            body_bytes: 64 << 10,
+            body_bytes: 256 << 10,
+            body_time: Duration::from_secs(10),
+            api_rate: 5_000,
             h2_streams: 100,
             waiting: 4_096,
             hls_sessions: 20_000,

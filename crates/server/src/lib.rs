@@ -5,7 +5,7 @@
 //!                                      └─▶ hyper ─▶ router ─┬─▶ hls: playlists and segments
 //!                                                           ├─▶ live: endless media, slow path
 //!                                                           ├─▶ watch, assets
-//!                                                           ├─▶ api: /v1
+//!                                                           ├─▶ api: /v1; compat: the classic faces
 //!                                                           └─▶ metrics, health
 //! ```
 //!
@@ -23,6 +23,7 @@
 mod accept;
 mod api;
 mod assets;
+mod compat;
 mod config;
 mod conn;
 mod content;
@@ -44,7 +45,10 @@ mod state;
 mod tests;
 mod watch;
 
-pub use crate::api::{FixedKeys, Keys, OpenMode, PushTarget, PushTargets, Recording, Recordings};
+pub use crate::api::{
+    FixedKeys, Grant, Keys, OpenMode, PlayTokens, PushTarget, PushTargets, Recording, Recordings,
+    Scope,
+};
 pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};
 pub use crate::health::{Health, Worker};

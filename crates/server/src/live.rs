@@ -39,7 +39,7 @@ pub(crate) async fn serve(
     let is_web_socket = parts.headers.contains_key(UPGRADE) && matches!(target, Target::Flv(_));
     if is_web_socket && !shared.cors.admits(origin) {
         let detail = "pages of this origin may not play here (http.cors)";
-        return Err(Problem::new(Reason::PermissionDenied, detail));
+        return Err(Problem::new(Reason::PERMISSION_DENIED, detail));
     }
     let name = target.name();
     let Some(stream) = shared.hub.stream(name) else {

@@ -96,7 +96,7 @@ pub(crate) async fn metrics(
     let text = shared
         .metrics
         .encode(audience)
-        .map_err(|_| Problem::new(Reason::Overloaded, "the figures cannot be written"))?;
+        .map_err(|_| Problem::new(Reason::OVERLOADED, "the figures cannot be written"))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())

@@ -8,7 +8,7 @@ use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::header::{
     ACCEPT, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, HOST,
     HeaderName, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
@@ -20,7 +20,7 @@ use crate::error::{Form, Problem, Reason, accepts_json};
 use crate::hls::Asker;
 use crate::paths::{self, Readings, Target};
 use crate::state::{self, Peer, Shared};
-use crate::{api, health, hls, live, metrics, watch};
+use crate::{api, compat, health, hls, live, metrics, watch};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -35,7 +35,14 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(metrics::metrics))
-        .merge(api::routes())
+        .route("/v1", any(api::dispatch))
+        .route("/v1/{*rest}", any(api::dispatch))
+        .route("/v3/openim/videorelay", any(compat::videorelay))
+        .route("/v4/openim/videorelay", any(compat::videorelay))
+        .route("/common_access", any(compat::common_access))
+        .route("/openapi.json", get(watch::openapi))
+        .route("/docs", get(watch::docs))
+        .route("/docs.css", get(watch::docs_style))
         .fallback(media);
     // Around the router as a whole: a layer of its own would be inside of what axum says about
     // methods.
@@ -51,16 +58,26 @@ enum Area {
     Page,
     Watch,
     Api,
+    /// The classic faces: they decide for themselves who may ask, in their own words.
+    Compat,
     Operation,
 }
 
 impl Area {
     fn of(path: &str) -> Self {
+        if matches!(
+            path,
+            "/v3/openim/videorelay" | "/v4/openim/videorelay" | "/common_access"
+        ) {
+            return Self::Compat;
+        }
         let first = path.trim_start_matches('/').split('/').next();
         match first.unwrap_or_default() {
             "v1" => Self::Api,
             "watch" => Self::Watch,
-            "" | "console" | "assets" | "errors" => Self::Page,
+            "" | "console" | "assets" | "errors" | "docs" | "docs.css" | "openapi.json" => {
+                Self::Page
+            }
             "metrics" | "healthz" | "readyz" => Self::Operation,
             _ => Self::Media,
         }
@@ -71,13 +88,14 @@ impl Area {
             Self::Media => "playback",
             Self::Page | Self::Watch => "pages",
             Self::Api => "api",
+            Self::Compat => "compat",
             Self::Operation => "operation",
         }
     }
 }
 
 /// The outermost layer: refuses what no handler should see, and finishes every answer.
-async fn frame(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+async fn frame(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
     let area = Area::of(request.uri().path());
     let origin = request
         .headers()
@@ -94,7 +112,10 @@ async fn frame(State(shared): State<Arc<Shared>>, request: Request, next: Next) 
         Some(problem) => problem.into_response(),
         None if area == Area::Media && request.method() == Method::OPTIONS => preflight(),
         None if area == Area::Api => match api::admit(&shared, &request) {
-            Ok(()) => next.run(request).await,
+            Ok(grant) => {
+                request.extensions_mut().insert(grant);
+                next.run(request).await
+            }
             Err(problem) => problem.into_response(),
         },
         None => next.run(request).await,
@@ -149,7 +170,7 @@ fn check(shared: &Shared, request: &Request) -> Option<Problem> {
     }
     if headers.get_all(CONTENT_LENGTH).iter().count() > 1 {
         let detail = "more than one Content-Length";
-        return Some(Problem::new(Reason::RequestUnparsable, detail));
+        return Some(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
     }
     let body_bytes = request.body().size_hint().lower();
     if body_bytes > limits.body_bytes {
@@ -157,16 +178,16 @@ fn check(shared: &Shared, request: &Request) -> Option<Problem> {
             "the request body has {body_bytes} bytes, more than {}",
             limits.body_bytes
         );
-        return Some(Problem::new(Reason::PayloadTooLarge, detail));
+        return Some(Problem::new(Reason::PAYLOAD_TOO_LARGE, detail));
     }
     if headers.contains_key(CONTENT_ENCODING) {
         let detail = "compressed request bodies are not taken";
-        return Some(Problem::new(Reason::RequestUnparsable, detail));
+        return Some(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
     }
     let hosts = headers.get_all(HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
         let detail = "exactly one Host header is needed (RFC 9112 section 3.2)";
-        return Some(Problem::new(Reason::RequestUnparsable, detail));
+        return Some(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
     }
     None
 }
@@ -174,7 +195,7 @@ fn check(shared: &Shared, request: &Request) -> Option<Problem> {
 fn form(area: Area, headers: &HeaderMap) -> Form {
     let json = accepts_json(headers);
     match area {
-        Area::Api => Form::Json { pretty: !json },
+        Area::Api | Area::Compat => Form::Json { pretty: !json },
         _ if json => Form::Json { pretty: false },
         _ => Form::Text,
     }
@@ -244,7 +265,9 @@ fn dress(shared: &Shared, area: Area, origin: Option<&str>, response: &mut Respo
             let ancestors = watch::frame_ancestors(&shared.config.embed_from);
             watch::content_security_policy(&ancestors)
         }
-        Area::Api | Area::Operation => "default-src 'none'; frame-ancestors 'none'".to_owned(),
+        Area::Api | Area::Compat | Area::Operation => {
+            "default-src 'none'; frame-ancestors 'none'".to_owned()
+        }
     };
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if let Ok(policy) = HeaderValue::from_str(&policy) {
@@ -258,17 +281,17 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
     let path = parts.uri.path().to_owned();
     let targets = match paths::read(&path) {
         Readings::Some(targets) => targets,
-        Readings::NotMedia => return Err(nothing_here(&path)),
+        Readings::NotMedia => return Err(nothing_here()),
         Readings::BadName(error) => {
             let detail = format!("not a stream's name: {error}");
-            return Err(Problem::new(Reason::RequestUnparsable, detail));
+            return Err(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
         }
     };
     if parts.method != Method::GET && parts.method != Method::HEAD {
         return Err(Problem::method_not_allowed(MEDIA_METHODS));
     }
     let Some(first) = targets.first() else {
-        return Err(nothing_here(&path));
+        return Err(nothing_here());
     };
     let peer = parts.extensions.get::<Peer>().cloned();
     let is_tls = peer.as_ref().is_some_and(|peer| peer.is_tls);
@@ -346,12 +369,9 @@ async fn admit_to_hls(
     Ok(links.map_or(Entrance::New, Entrance::ByLink))
 }
 
-fn nothing_here(path: &str) -> Problem {
-    let detail = if Area::of(path) == Area::Api {
-        "no such route; the API has /v1/streams and /v1/streams/APP/STREAM"
-    } else {
-        "nothing is here; streams play at /APP/STREAM.m3u8, .flv, .ts and /watch/APP/STREAM"
-    };
+fn nothing_here() -> Problem {
+    let detail =
+        "nothing is here; streams play at /APP/STREAM.m3u8, .flv, .ts and /watch/APP/STREAM";
     Problem::new(Reason::RouteNotFound, detail)
 }
 

@@ -1,9 +1,12 @@
 //! What all connections and handlers share.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use control::Control;
+use control::callback::Callbacks;
 use http::HeaderMap;
 use http::header::HOST;
 use hub::{Action, AllowAll, Ask, Authorizer, Hub, Verdict};
@@ -12,7 +15,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{Keys, OpenMode, PushTarget, PushTargets, Recording, Recordings};
+use crate::api::{
+    self, Keys, OpenMode, PlayTokens, PushTarget, PushTargets, Rates, Recording, Recordings, Table,
+};
 use crate::assets::Assets;
 use crate::config::Config;
 use crate::cors::Cors;
@@ -36,6 +41,14 @@ pub struct Parts {
     pub authorizer: Arc<dyn Authorizer>,
     /// Decides over API keys.
     pub keys: Arc<dyn Keys>,
+    /// The control plane, behind most of `/v1`; without one these routes say so.
+    pub control: Option<Control>,
+    /// Makes tokens for players; without it there are none.
+    pub play_tokens: Option<Arc<dyn PlayTokens>>,
+    /// Callbacks; without them their routes say so.
+    pub callbacks: Option<Callbacks>,
+    /// The folder of recordings, whose files `/v1/files` sends.
+    pub recordings_root: Option<PathBuf>,
     /// Tells where streams are pushed to.
     pub targets: Arc<dyn PushTargets>,
     /// Tells what is recorded.
@@ -72,6 +85,10 @@ impl Parts {
             media: None,
             authorizer: Arc::new(AllowAll),
             keys: Arc::new(OpenMode),
+            control: None,
+            play_tokens: None,
+            callbacks: None,
+            recordings_root: None,
             targets: Arc::new(Nothing),
             recordings: Arc::new(Nothing),
             health: Arc::new(Nothing),
@@ -89,6 +106,10 @@ pub(crate) struct Shared {
     pub(crate) media: Option<Arc<dyn MediaSink>>,
     pub(crate) authorizer: Arc<dyn Authorizer>,
     pub(crate) keys: Arc<dyn Keys>,
+    pub(crate) control: Option<Control>,
+    pub(crate) play_tokens: Option<Arc<dyn PlayTokens>>,
+    pub(crate) callbacks: Option<Callbacks>,
+    pub(crate) recordings_root: Option<PathBuf>,
     pub(crate) targets: Arc<dyn PushTargets>,
     pub(crate) recordings: Arc<dyn Recordings>,
     pub(crate) health: Arc<dyn Health>,
@@ -99,6 +120,8 @@ pub(crate) struct Shared {
     pub(crate) cors: Cors,
     pub(crate) assets: Assets,
     pub(crate) metrics: Metrics,
+    pub(crate) table: Table,
+    pub(crate) rates: Rates,
     pub(crate) tracker: TaskTracker,
     /// Cancelled: listeners stop, connections finish what they are at.
     pub(crate) stop: CancellationToken,
@@ -132,12 +155,18 @@ impl Shared {
         Self {
             cors: Cors::new(&config.cors),
             assets: Assets::new(),
+            table: api::table(),
+            rates: Rates::new(config.limits.api_rate),
             boot: (parts.clock)().0,
             config,
             hub: parts.hub,
             media: parts.media,
             authorizer: parts.authorizer,
             keys: parts.keys,
+            control: parts.control,
+            play_tokens: parts.play_tokens,
+            callbacks: parts.callbacks,
+            recordings_root: parts.recordings_root,
             targets: parts.targets,
             recordings: parts.recordings,
             health: parts.health,
@@ -168,7 +197,7 @@ impl Shared {
         match self.authorizer.authorize(ask).await {
             Verdict::Allow | Verdict::AllowAs(_) => Ok(None),
             Verdict::AllowLinks(query) => Ok(Some(query)),
-            Verdict::Deny(reason) => Err(Problem::new(Reason::PermissionDenied, reason)),
+            Verdict::Deny(reason) => Err(Problem::new(Reason::PERMISSION_DENIED, reason)),
             Verdict::Absent => {
                 let detail = format!("no stream {name}");
                 Err(Problem::new(Reason::StreamNotFound, detail))
@@ -229,15 +258,18 @@ impl Shared {
         format!("{scheme}://{authority}")
     }
 
+    /// Scheme and authority of RTMP, if there is any.
+    pub(crate) fn rtmp_base(&self, request: &Request<'_>) -> Option<String> {
+        let host = self.host(request);
+        Some(match self.config.rtmp_port? {
+            1935 => format!("rtmp://{host}"),
+            port => format!("rtmp://{host}:{port}"),
+        })
+    }
+
     /// The publish URL of a stream.
     pub(crate) fn publish_url(&self, name: &StreamName, request: &Request<'_>) -> Option<String> {
-        let port = self.config.rtmp_port?;
-        let host = self.host(request);
-        Some(if port == 1935 {
-            format!("rtmp://{host}/{name}")
-        } else {
-            format!("rtmp://{host}:{port}/{name}")
-        })
+        Some(format!("{}/{name}", self.rtmp_base(request)?))
     }
 
     pub(crate) fn is_own_authority(&self, authority: &str, request: &Request<'_>) -> bool {
@@ -277,6 +309,15 @@ pub(crate) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
+    pub(crate) fn of(request: &'a axum::extract::Request) -> Self {
+        let peer = request.extensions().get::<Peer>();
+        Self {
+            headers: request.headers(),
+            uri: request.uri(),
+            is_tls: peer.is_some_and(|peer| peer.is_tls),
+        }
+    }
+
     /// Host and port as the client wrote them (`:authority` or `Host`).
     pub(crate) fn authority(&self) -> Option<&'a str> {
         let of_uri = self.uri.authority().map(http::uri::Authority::as_str);

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use media::StreamName;
 
+use crate::api;
 use crate::content::{self, Content, Gzip};
-use crate::error::{Problem, Reason};
+use crate::error::{Problem, Reason, to_json};
 use crate::state::Shared;
 
 /// The page that plays a stream. It is the same for every name; the page reads its own address.
@@ -22,7 +23,7 @@ pub(crate) async fn watch(
     let name = uri.path().strip_prefix("/watch/").unwrap_or_default();
     if let Err(error) = StreamName::from_path(name.trim_end_matches('/')) {
         let detail = format!("not a stream's name: {error}");
-        return Err(Problem::new(Reason::RequestUnparsable, detail));
+        return Err(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
     }
     asset(&shared, "watch.html", &method, &headers)
 }
@@ -70,16 +71,77 @@ pub(crate) async fn index(
          <li><code>/APP/STREAM.flv</code>: HTTP-FLV and WebSocket-FLV</li>\n\
          </ul>\n\
          <p>For operators: <a href=\"/v1/streams\">/v1/streams</a>, \
-         <a href=\"/metrics\">/metrics</a>, <a href=\"/readyz\">/readyz</a>.</p>\n</html>\n"
+         <a href=\"/docs\">/docs</a>, <a href=\"/metrics\">/metrics</a>, <a href=\"/readyz\">/readyz</a>.</p>\n</html>\n"
     );
+    self::page(
+        &shared,
+        ("index", "text/html; charset=utf-8", page),
+        &method,
+        &headers,
+    )
+}
+
+/// The API's description for programs.
+pub(crate) async fn openapi(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let document = api::document(&shared.table, shared.config.version);
+    let body = to_json(&document, true);
+    page(
+        &shared,
+        ("openapi", "application/json", body),
+        &method,
+        &headers,
+    )
+}
+
+/// The API's description for people.
+pub(crate) async fn docs(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let body = api::docs(&shared.table, shared.config.version);
+    page(
+        &shared,
+        ("docs", "text/html; charset=utf-8", body),
+        &method,
+        &headers,
+    )
+}
+
+/// The looks of that page.
+pub(crate) async fn docs_style(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let body = api::docs_style().to_owned();
+    page(
+        &shared,
+        ("docs-css", "text/css; charset=utf-8", body),
+        &method,
+        &headers,
+    )
+}
+
+/// A page that is the same as long as the process is.
+fn page(
+    shared: &Shared,
+    (name, content_type, body): (&str, &'static str, String),
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let content = Content {
         gzip: Gzip::Never,
-        etag: format!("\"index-{version}\""),
-        body: Bytes::from(page),
-        content_type: "text/html; charset=utf-8",
+        etag: format!("\"{name}-{}\"", shared.config.version),
+        body: Bytes::from(body),
+        content_type,
         cache_control: content::NO_CACHE,
     };
-    content::send(&content, &method, &headers)
+    content::send(&content, method, headers)
 }
 
 /// What a problem's `type` points to.

@@ -6,14 +6,88 @@
 //! `Host` is a name we do not know).
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, HeaderName, ORIGIN, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 
-use super::asked;
 use crate::error::{Problem, Reason};
-use crate::state::{Shared, authority_of_url, peer_addr, without_port};
+use crate::state::{self, Shared, authority_of_url, peer_addr, without_port};
+
+/// What a key is good for. `admin` includes all others, `control` includes `publish` and `read`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Asks for credentials to publish with.
+    Publish,
+    /// Starts, stops, changes and removes.
+    Control,
+    /// Reads.
+    Read,
+    /// Changes what concerns everybody: policy, callbacks, billing, the configuration.
+    Admin,
+}
+
+impl Scope {
+    const ALL: [Self; 4] = [Self::Publish, Self::Control, Self::Read, Self::Admin];
+
+    /// The word of the configuration and of answers.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::Control => "control",
+            Self::Read => "read",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// The scope of a word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+
+    fn includes(self, other: Self) -> bool {
+        self == other || self == Self::Admin || (self == Self::Control && other != Self::Admin)
+    }
+}
+
+/// Who asks, and what they may ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    name: Arc<str>,
+    scopes: Vec<Scope>,
+}
+
+impl Grant {
+    /// A key's name, which is no secret, and its scopes.
+    #[must_use]
+    pub fn new(name: &str, scopes: &[Scope]) -> Self {
+        Self {
+            name: name.into(),
+            scopes: scopes.to_vec(),
+        }
+    }
+
+    /// Everything.
+    #[must_use]
+    pub fn all(name: &str) -> Self {
+        Self::new(name, &[Scope::Admin])
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether this may be asked for.
+    #[must_use]
+    pub fn allows(&self, scope: Scope) -> bool {
+        self.scopes.iter().any(|own| own.includes(scope))
+    }
+}
 
 /// Decides over API keys. Must not block.
 pub trait Keys: Send + Sync + 'static {
@@ -22,6 +96,12 @@ pub trait Keys: Send + Sync + 'static {
 
     /// Whether this is a valid key; compare in constant time ([`FixedKeys`] does).
     fn verify(&self, presented: &str) -> bool;
+
+    /// Whose key this is and what it is good for; without scopes of their own, keys are good for
+    /// everything.
+    fn grant(&self, presented: &str) -> Option<Grant> {
+        self.verify(presented).then(|| Grant::all("key"))
+    }
 }
 
 /// No keys: loopback only.
@@ -87,7 +167,7 @@ impl std::fmt::Debug for FixedKeys {
 }
 
 /// Compares in a time that depends on the lengths only.
-fn same(a: &str, b: &str) -> bool {
+pub(crate) fn same(a: &str, b: &str) -> bool {
     let difference = a
         .bytes()
         .zip(b.bytes())
@@ -104,11 +184,12 @@ const FORWARDED: [HeaderName; 4] = [
 ];
 
 /// Lets a request to `/v1` through, or says why not.
-pub(crate) fn admit(shared: &Shared, request: &Request) -> Result<(), Problem> {
-    let admitted = authorise(shared, request).and_then(|()| same_site(shared, request));
+pub(crate) fn admit(shared: &Shared, request: &Request) -> Result<Grant, Problem> {
+    let admitted =
+        authorise(shared, request).and_then(|grant| same_site(shared, request).map(|()| grant));
     admitted.inspect_err(|problem| {
         shared.counters.reject(match problem.reason {
-            Reason::Unauthenticated => "api-key",
+            Reason::UNAUTHENTICATED => "api-key",
             _ => "api-access",
         });
     })
@@ -119,7 +200,7 @@ pub(crate) fn is_operator(shared: &Shared, request: &Request) -> bool {
     authorise(shared, request).is_ok()
 }
 
-fn authorise(shared: &Shared, request: &Request) -> Result<(), Problem> {
+fn authorise(shared: &Shared, request: &Request) -> Result<Grant, Problem> {
     let presented = request.headers().get(AUTHORIZATION);
     if let Some(value) = presented {
         let text = value.to_str().unwrap_or_default();
@@ -127,10 +208,10 @@ fn authorise(shared: &Shared, request: &Request) -> Result<(), Problem> {
             .split_once(' ')
             .and_then(|(scheme, key)| scheme.eq_ignore_ascii_case("bearer").then(|| key.trim()));
         return match key {
-            Some(key) if shared.keys.verify(key) => Ok(()),
-            Some(_) => Err(unauthenticated(
-                "the key in the Authorization header is not valid",
-            )),
+            Some(key) => shared
+                .keys
+                .grant(key)
+                .ok_or_else(|| unauthenticated("the key in the Authorization header is not valid")),
             None => Err(unauthenticated(
                 "the Authorization header is not \"Bearer KEY\"",
             )),
@@ -148,21 +229,40 @@ fn authorise(shared: &Shared, request: &Request) -> Result<(), Problem> {
     if !is_loopback || is_forwarded {
         let detail = "without API keys /v1 answers this machine only; use \
                       ssh -L 8080:localhost:8080 HOST, or set [auth] keys";
-        return Err(Problem::new(Reason::PermissionDenied, detail));
+        return Err(Problem::new(Reason::PERMISSION_DENIED, detail));
     }
-    let authority = asked(request).authority().unwrap_or_default();
+    let authority = state::Request::of(request).authority().unwrap_or_default();
     let host = without_port(authority);
     if !is_local_host(host) && !shared.is_public_host(host) {
         let detail = "without API keys /v1 answers to localhost, IP addresses and the host of \
                       http.public_url; the Host header names another one";
-        return Err(Problem::new(Reason::PermissionDenied, detail));
+        return Err(Problem::new(Reason::PERMISSION_DENIED, detail));
     }
-    Ok(())
+    Ok(Grant::all("this machine"))
+}
+
+/// Whether a grant covers what a route needs.
+pub(super) fn check_scope(grant: &Grant, scope: Scope) -> Result<(), Problem> {
+    if grant.allows(scope) {
+        return Ok(());
+    }
+    let has: Vec<&str> = grant.scopes.iter().map(|scope| scope.as_str()).collect();
+    let detail = format!(
+        "this needs the scope {}; the key \"{}\" has {}",
+        scope.as_str(),
+        grant.name,
+        if has.is_empty() {
+            "none".to_owned()
+        } else {
+            has.join(", ")
+        }
+    );
+    Err(Problem::new(Reason::PERMISSION_DENIED, detail))
 }
 
 fn unauthenticated(detail: &str) -> Problem {
     let value = HeaderValue::from_static("Bearer realm=\"sidestream\"");
-    Problem::new(Reason::Unauthenticated, detail).with(WWW_AUTHENTICATE, value)
+    Problem::new(Reason::UNAUTHENTICATED, detail).with(WWW_AUTHENTICATE, value)
 }
 
 /// Pages of other sites cannot read answers (there is no CORS here); they must not cause changes
@@ -173,7 +273,7 @@ fn same_site(shared: &Shared, request: &Request) -> Result<(), Problem> {
     }
     let refused = || {
         let detail = "changes from pages of another origin are refused";
-        Problem::new(Reason::PermissionDenied, detail)
+        Problem::new(Reason::PERMISSION_DENIED, detail)
     };
     let header = |name: HeaderName| request.headers().get(name)?.to_str().ok();
     if let Some(site) = header(HeaderName::from_static("sec-fetch-site"))
@@ -183,7 +283,9 @@ fn same_site(shared: &Shared, request: &Request) -> Result<(), Problem> {
     }
     if request.headers().contains_key(ORIGIN) {
         let origin = header(ORIGIN).and_then(authority_of_url);
-        if !origin.is_some_and(|origin| shared.is_own_authority(origin, &asked(request))) {
+        if !origin
+            .is_some_and(|origin| shared.is_own_authority(origin, &state::Request::of(request)))
+        {
             return Err(refused());
         }
     }
@@ -217,6 +319,30 @@ mod tests {
             assert!(!keys.verify(wrong), "{wrong}");
         }
         assert!(!format!("{keys:?}").contains("ss_live"));
+    }
+
+    #[test]
+    fn scopes_include_lesser_ones() {
+        use Scope::{Admin, Control, Publish, Read};
+        for (own, allowed) in [
+            (&[Publish][..], &[Publish][..]),
+            (&[Read], &[Read]),
+            (&[Control], &[Publish, Control, Read]),
+            (&[Admin], &[Publish, Control, Read, Admin]),
+            (&[Publish, Read], &[Publish, Read]),
+            (&[], &[]),
+        ] {
+            let grant = Grant::new("k", own);
+            let all = Scope::ALL.into_iter();
+            let found: Vec<Scope> = all.filter(|scope| grant.allows(*scope)).collect();
+            assert_eq!(found, allowed, "{own:?}");
+        }
+        assert!(
+            Scope::ALL
+                .iter()
+                .all(|s| Scope::parse(s.as_str()) == Some(*s))
+        );
+        assert_eq!(Scope::parse("Admin"), None);
     }
 
     #[test]

@@ -1,43 +1,70 @@
-//! `/v1`: what streams there are, who publishes and watches them, and sending either away.
+//! `/v1`: everything that operators and programs ask.
+//!
+//! One resource is one file; each says its [`Route`]s, which are at once what is dispatched, what
+//! `/openapi.json` tells and what `/docs` shows.
 //!
 //! ```text
-//! GET    /v1/streams                                  all streams, in pages
-//! GET    /v1/streams/{app}/{stream}                   one stream
-//! DELETE /v1/streams/{app}/{stream}/publisher         its publisher is sent away: 204
-//! DELETE /v1/streams/{app}/{stream}/viewers/{id}      a viewer is sent away: 204
+//! router::frame ─▶ access: who ─▶ dispatch ─┬─▶ rate: how often
+//!                                           ├─▶ table: which route, which scope
+//!                                           ├─▶ the body, read once and bounded
+//!                                           └─▶ the handler of a resource
 //! ```
 //!
-//! Methods tell paths apart: a GET names a stream to its end, so that a stream may be called
-//! `publisher`; a DELETE always has one of the two endings. The slashes of a name may be written
-//! as they are or as `%2F`.
+//! Methods tell paths of streams apart: a GET names a stream to its end, so that a stream may be
+//! called `publisher`; a DELETE always has one of two endings. The slashes of a name may be
+//! written as they are or as `%2F`.
 
 mod access;
+mod answer;
+mod ask;
+mod channel_start;
+mod channels;
+mod deliveries;
+mod dispatch;
+mod docs;
+mod events;
+mod files;
+mod idempotency;
+mod ingests;
+mod input;
+mod members;
+mod moderation;
+mod openapi;
+mod play;
+mod policy;
 mod publisher;
+mod rate;
+mod recordings;
+mod rooms;
+mod route;
 mod stream;
 mod streams;
+mod table;
+mod targets;
+mod usage;
+mod view;
 mod viewer;
+mod webhooks;
 mod wire;
+mod words;
 
-pub use access::{FixedKeys, Keys, OpenMode};
+pub use access::{FixedKeys, Grant, Keys, OpenMode, Scope};
+pub use play::PlayTokens;
 pub use wire::{PushTarget, Recording};
 
-pub(crate) use access::{admit, is_operator};
+pub(crate) use access::{admit, is_operator, same};
+pub(crate) use dispatch::{dispatch, read as read_body};
+pub(crate) use docs::{docs, docs_style};
+pub(crate) use input::decoded;
+pub(crate) use openapi::document;
+pub(crate) use rate::Rates;
+pub(crate) use table::Table;
+pub(crate) use view::{PlayUrl, urls};
 
-use std::sync::Arc;
-
-use axum::Router;
-use axum::extract::{Request, State};
-use axum::response::Response;
-use axum::routing::get;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, StatusCode};
-use hub::Stream;
 use media::StreamName;
-use serde::Serialize;
 
-use crate::error::{Problem, Reason, to_json};
-use crate::router::wants_compact;
-use crate::state::{self, Peer, Shared};
+use input::{Text, Whole};
+use route::Route;
 
 /// Tells where streams are pushed to. Must not block.
 pub trait PushTargets: Send + Sync + 'static {
@@ -61,64 +88,41 @@ pub trait Recordings: Send + Sync + 'static {
     }
 }
 
-pub(crate) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/v1/streams", get(streams::list))
-        .route("/v1/streams/{*rest}", get(stream::show).delete(delete))
-}
-
-async fn delete(State(shared): State<Arc<Shared>>, request: Request) -> Result<Response, Problem> {
-    let rest = rest(&request);
-    if let Some(name) = rest.strip_suffix("/publisher") {
-        let stream = find(&shared, name, &request)?;
-        return publisher::remove(&stream);
-    }
-    if let Some((name, id)) = rest.rsplit_once("/viewers/") {
-        let stream = find(&shared, name, &request)?;
-        return viewer::remove(&stream, id);
-    }
-    Err(Problem::method_not_allowed("GET, HEAD"))
-}
-
-/// What follows `/v1/streams/`, with slashes as slashes.
-fn rest(request: &Request) -> String {
-    let path = request.uri().path();
-    let rest = path.strip_prefix("/v1/streams/").unwrap_or_default();
-    rest.replace("%2F", "/").replace("%2f", "/")
-}
-
-/// The stream of a name as it is written in a path.
-fn find(shared: &Shared, name: &str, request: &Request) -> Result<Arc<Stream>, Problem> {
-    let name = StreamName::from_path(name).map_err(|error| {
-        let detail = format!("not a stream's name: {error}");
-        Problem::new(Reason::RequestUnparsable, detail)
-    })?;
-    shared
-        .hub
-        .stream(&name)
-        .ok_or_else(|| shared.no_stream(&name, &asked(request)))
-}
-
-/// The parts of a request that decide about URLs.
-fn asked(request: &Request) -> state::Request<'_> {
-    let peer = request.extensions().get::<Peer>();
-    state::Request {
-        headers: request.headers(),
-        uri: request.uri(),
-        is_tls: peer.is_some_and(|peer| peer.is_tls),
+/// What a list's query says of its page.
+fn page(limit: Whole<1, 1000>, cursor: Option<Text<1, 1024>>) -> control::request::Page {
+    control::request::Page {
+        limit: limit.small(),
+        cursor: cursor.map(|cursor| cursor.0),
     }
 }
 
-fn json(value: &impl Serialize, headers: &HeaderMap) -> Response {
-    let mut response = Response::new(to_json(value, !wants_compact(headers)).into());
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
-}
-
-fn no_content() -> Response {
-    let mut response = Response::new(axum::body::Body::empty());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    response
+/// All routes, in the order in which they are shown.
+pub(crate) fn table() -> Table {
+    let resources: Vec<(&'static str, Vec<Route>)> = vec![
+        ("Rooms", rooms::routes()),
+        ("Rooms", members::routes()),
+        ("Rooms", ingests::routes()),
+        ("Channels", channel_start::routes()),
+        ("Channels", play::routes()),
+        ("Channels", channels::routes()),
+        ("Push targets", targets::routes()),
+        ("Recordings", recordings::routes()),
+        ("Files", files::routes()),
+        ("Events", events::routes()),
+        ("Callbacks", webhooks::routes()),
+        ("Callbacks", deliveries::routes()),
+        ("Policy", policy::routes()),
+        ("Streams", streams::routes()),
+        ("Usage", usage::routes()),
+        // A name with its slash written as %2F is a stream's, not a code.
+        ("Streams", stream::routes()),
+        ("Streams", moderation::routes()),
+        ("Streams", publisher::routes()),
+        ("Streams", viewer::routes()),
+    ];
+    let mut all = Vec::new();
+    for (tag, routes) in resources {
+        all.extend(routes.into_iter().map(|route| route.of(tag)));
+    }
+    Table::new(all)
 }

@@ -1,13 +1,24 @@
 //! A stream's publisher.
 
-use axum::response::Response;
-use hub::Stream;
-
-use super::no_content;
+use super::answer::Answer;
+use super::ask::Ask;
+use super::route::Route;
+use super::stream::find;
 use crate::error::{Problem, Reason};
 
-/// Sends the publisher away.
-pub(super) fn remove(stream: &Stream) -> Result<Response, Problem> {
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::delete(
+            "/v1/streams/{app}/{stream}/publisher",
+            "Sends the publisher away; it may come back",
+            remove,
+        )
+        .empty(204),
+    ]
+}
+
+async fn remove(ask: Ask) -> Result<Answer, Problem> {
+    let stream = find(&ask, ask.text("stream"))?;
     let name = stream.name();
     let peer = stream.publisher().and_then(|(info, _)| info.peer);
     if !stream.drop_publisher("by the API") {
@@ -17,5 +28,5 @@ pub(super) fn remove(stream: &Stream) -> Result<Response, Problem> {
     }
     let peer = peer.map(tracing::field::display);
     tracing::info!(stream = %name, peer, "publisher dropped by the api");
-    Ok(no_content())
+    Ok(Answer::empty())
 }

@@ -1,33 +1,60 @@
 //! All streams, in pages.
 
-use std::sync::Arc;
+use http::StatusCode;
+use media::StreamName;
 
-use axum::extract::{Request, State};
-use axum::response::Response;
+use super::answer::Answer;
+use super::ask::Ask;
+use super::input::{Text, Whole, input};
+use super::route::Route;
+use super::wire;
+use crate::error::{FieldError, Problem};
 
-use super::{json, wire};
-use crate::error::{Problem, Reason};
-use crate::state::Shared;
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::get(
+            "/v1/streams",
+            "Streams that are live or wait for their publisher",
+            list,
+        )
+        .query::<Page>()
+        .answers::<wire::StreamList>(200),
+    ]
+}
 
-/// Streams of a page, unless `limit` says otherwise.
-const DEFAULT_LIMIT: usize = 100;
-/// Streams of a page at most.
-const MAX_LIMIT: usize = 1_000;
+input! {
+    /// A page of streams.
+    struct Page {
+        /// Streams of a page.
+        limit: Whole<1, 1000> = Whole::of(100),
+        /// `next_cursor` of the page before.
+        cursor: Option<Text<1, 1024>> = None,
+    }
+}
 
-/// `GET /v1/streams?limit=&cursor=`: in order of names; `next_cursor` is the cursor of the next
-/// page, null on the last.
-pub(super) async fn list(
-    State(shared): State<Arc<Shared>>,
-    request: Request,
-) -> Result<Response, Problem> {
-    let page = Page::parse(request.uri().query().unwrap_or_default())?;
+/// In order of names; `next_cursor` is the cursor of the next page, null on the last.
+async fn list(ask: Ask) -> Result<Answer, Problem> {
+    let page: Page = ask.query()?;
+    let limit = usize::try_from(page.limit.get()).unwrap_or_default();
+    let cursor = page.cursor.map(|cursor| {
+        let name: Result<StreamName, _> = cursor.0.parse();
+        name.map_err(|_| {
+            let error = FieldError::parameter("cursor", "is not one that a page gave");
+            Problem::fields(vec![error])
+        })
+    });
+    let cursor = cursor.transpose()?;
+    let shared = &ask.shared;
     let all = shared.hub.list();
-    let after = |name: &str| page.cursor.as_deref().is_none_or(|cursor| name > cursor);
-    let mut rest = all.iter().filter(|stream| after(stream.name().as_str()));
+    let is_after = |name: &StreamName| {
+        let cursor = cursor.as_ref();
+        cursor.is_none_or(|cursor| name.as_str() > cursor.as_str())
+    };
+    let mut rest = all.iter().filter(|stream| is_after(stream.name()));
     let items: Vec<_> = rest
         .by_ref()
-        .take(page.limit)
-        .map(|stream| wire::summary(&shared, stream))
+        .take(limit)
+        .map(|stream| wire::summary(shared, stream))
         .collect();
     let next_cursor = match (items.last(), rest.next()) {
         (Some(last), Some(_)) => Some(last.name.clone()),
@@ -39,47 +66,5 @@ pub(super) async fn list(
         total,
         next_cursor,
     };
-    Ok(json(&list, request.headers()))
-}
-
-struct Page {
-    limit: usize,
-    cursor: Option<String>,
-}
-
-impl Page {
-    fn parse(query: &str) -> Result<Self, Problem> {
-        let mut page = Self {
-            limit: DEFAULT_LIMIT,
-            cursor: None,
-        };
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match key {
-                "limit" => {
-                    page.limit = value
-                        .parse()
-                        .ok()
-                        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-                        .ok_or_else(|| {
-                            let detail = format!("limit is a number from 1 to {MAX_LIMIT}");
-                            Problem::new(Reason::FieldInvalid, detail)
-                        })?;
-                }
-                "cursor" => {
-                    let name = media::StreamName::from_path(&value.replace("%2F", "/"));
-                    let name = name.map_err(|_| {
-                        let detail = "cursor is not one that a page gave";
-                        Problem::new(Reason::FieldInvalid, detail)
-                    })?;
-                    page.cursor = Some(name.as_str().to_owned());
-                }
-                _ => {
-                    let detail = "this route takes limit and cursor";
-                    return Err(Problem::new(Reason::FieldInvalid, detail));
-                }
-            }
-        }
-        Ok(page)
-    }
+    Ok(ask.json(StatusCode::OK, &list))
 }

@@ -1,14 +1,26 @@
 //! A stream's viewers.
 
-use axum::response::Response;
-use hub::Stream;
-
-use super::no_content;
+use super::answer::Answer;
+use super::ask::Ask;
+use super::route::Route;
+use super::stream::find;
 use crate::error::{Problem, Reason};
 
-/// Sends a viewer away.
-pub(super) fn remove(stream: &Stream, id: &str) -> Result<Response, Problem> {
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::delete(
+            "/v1/streams/{app}/{stream}/viewers/{viewer_id}",
+            "Sends a viewer away",
+            remove,
+        )
+        .empty(204),
+    ]
+}
+
+async fn remove(ask: Ask) -> Result<Answer, Problem> {
+    let stream = find(&ask, ask.text("stream"))?;
     let name = stream.name();
+    let id = ask.text("viewer_id");
     let is_number = !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit());
     let viewer = id
         .parse()
@@ -21,5 +33,5 @@ pub(super) fn remove(stream: &Stream, id: &str) -> Result<Response, Problem> {
     };
     viewer.drop_with("by the API");
     tracing::info!(stream = %name, viewer = viewer.id, "viewer dropped by the api");
-    Ok(no_content())
+    Ok(Answer::empty())
 }

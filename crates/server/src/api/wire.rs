@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use hub::{Phase, Stream, StreamStats};
 use media::{Track, TrackKind};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::hls;
 use crate::state::{self, Shared};
 
 /// Where a stream is pushed to.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct PushTarget {
     /// Names the target in the API and in the log.
@@ -36,7 +37,7 @@ pub struct PushTarget {
 }
 
 /// A recording of a stream.
-#[derive(Clone, Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
 #[non_exhaustive]
 pub struct Recording {
     /// Names it in manifests, events and the log.
@@ -66,7 +67,7 @@ pub struct Recording {
 }
 
 /// `GET /v1/streams`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct StreamList {
     pub(super) items: Vec<Summary>,
     /// Streams in all pages.
@@ -75,7 +76,7 @@ pub(super) struct StreamList {
 }
 
 /// A stream in a list.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Summary {
     pub(super) name: String,
     app: String,
@@ -92,14 +93,14 @@ pub(super) struct Summary {
     viewers: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct TrackSummary {
     kind: &'static str,
     codec: String,
     codec_string: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Publisher {
     protocol: &'static str,
     peer: Option<String>,
@@ -109,7 +110,7 @@ struct Publisher {
 }
 
 /// `GET /v1/streams/{app}/{stream}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Detail {
     name: String,
     app: String,
@@ -137,14 +138,14 @@ pub(super) struct Detail {
     urls: Urls,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Interrupted {
     since_s: Option<f64>,
     remaining_s: Option<f64>,
     reason: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct TrackDetail {
     id: u16,
     kind: &'static str,
@@ -167,7 +168,7 @@ struct TrackDetail {
     bytes: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Viewers {
     count: usize,
     most: usize,
@@ -176,7 +177,7 @@ struct Viewers {
     list: Vec<Viewer>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Viewer {
     id: u64,
     protocol: &'static str,
@@ -188,7 +189,7 @@ struct Viewer {
     frames_missed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Drops {
     /// Times that viewers lagged and were moved on.
     skips: u64,
@@ -196,7 +197,7 @@ struct Drops {
     frames_missed: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Timing {
     restarts: u64,
     gaps: u64,
@@ -205,7 +206,7 @@ struct Timing {
     av_offset_ms: Option<i64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct HlsState {
     /// Whether the stream is being segmented.
     running: bool,
@@ -231,7 +232,7 @@ struct HlsState {
     target_duration_s: Option<f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Urls {
     watch: String,
     hls: String,
@@ -442,7 +443,7 @@ fn urls(shared: &Shared, stream: &Stream, request: &state::Request<'_>) -> Urls 
 }
 
 /// A name as a URL's path (RFC 3986 §2.1).
-fn percent_encoded(name: &str) -> String {
+pub(super) fn percent_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.') {

@@ -118,7 +118,7 @@ fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Pr
     let missing = || {
         let detail =
             format!("{name} has no segment {file}: it has left the playlist, or never was");
-        Problem::new(Reason::ResourceNotFound, detail)
+        Problem::new(Reason::SegmentNotFound, detail)
     };
     let entry = hls.get(name).ok_or_else(missing)?;
     entry.touch();
@@ -150,7 +150,7 @@ fn admit(entry: &Entry, request: &Request<'_>) -> Result<(), Problem> {
     entry
         .sessions
         .touch(&stream, request.asker)
-        .map_err(|reason| Problem::new(Reason::PermissionDenied, format!("sent away: {reason}")))
+        .map_err(|reason| Problem::new(Reason::PERMISSION_DENIED, format!("sent away: {reason}")))
 }
 
 /// The playlists of a container, as soon as there is a segment; at once when there is one.
@@ -174,7 +174,7 @@ async fn ready(
         if waiting.is_none() {
             let permit = hls.waiting().try_acquire().map_err(|_| {
                 Problem::new(
-                    Reason::Overloaded,
+                    Reason::OVERLOADED,
                     "too many requests wait for a first segment",
                 )
                 .retry_after(1)

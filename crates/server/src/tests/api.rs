@@ -179,7 +179,7 @@ async fn wrong_methods_are_told_the_right_ones() {
     let bench = Bench::new();
     let _publisher = bench.publish("live/cam1", "audio-only.flv");
     for (method, path, allow) in [
-        (Method::POST, "/v1/streams", "GET,HEAD"),
+        (Method::POST, "/v1/streams", "GET, HEAD"),
         (Method::DELETE, "/v1/streams/live/cam1", "GET, HEAD"),
         (Method::GET, "/v1/streams/live/cam1/publisher", "DELETE"),
         (Method::GET, "/v1/streams/live/cam1/viewers/1", "DELETE"),

@@ -4,10 +4,15 @@
 #![allow(clippy::field_reassign_with_default)]
 
 mod api;
+mod compat;
 mod connections;
+mod control;
+mod documented;
+mod fuzzed;
 mod headers;
 mod hls;
 mod live;
+mod openapi;
 mod pages;
 
 use std::net::SocketAddr;
@@ -134,6 +139,26 @@ impl Bench {
         uri: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
+        let response = self
+            .response(peer, method, uri, headers, Body::empty())
+            .await;
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.collect().await.unwrap().to_bytes(),
+        }
+    }
+
+    /// An answer whose body may be endless.
+    async fn response(
+        &self,
+        peer: SocketAddr,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: Body,
+    ) -> axum::response::Response {
         let mut request = Request::builder().method(method).uri(uri);
         if !headers.iter().any(|(name, _)| *name == "host") {
             request = request.header("host", "localhost:8080");
@@ -148,15 +173,9 @@ impl Bench {
                 is_tls: false,
                 guard: Arc::new(counters.connection("http", None)),
             })
-            .body(Body::empty())
+            .body(body)
             .unwrap();
-        let response = self.server.router().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: body.collect().await.unwrap().to_bytes(),
-        }
+        self.server.router().oneshot(request).await.unwrap()
     }
 
     /// Lets the tick of the hub happen at this moment.

@@ -225,7 +225,7 @@ async fn nothing_is_said_to_be_so() {
         "/nothing",
         "/live/cam1",
         "/v1",
-        "/v1/rooms",
+        "/v1/nothing",
         "/errors/NONE",
         "/favicon.ico",
     ] {
