@@ -166,9 +166,6 @@ pub trait Plane: Send + Sync + 'static {
     /// Sends a publisher away, with this reason; whether there was one.
     fn drop_publisher(&self, stream: &str, why: &str) -> bool;
 
-    /// Who publishes at this moment.
-    fn publishing(&self) -> Vec<Publishing>;
-
     /// Removes a recorded file.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub struct PublisherInfo {
     pub client: Box<str>,
     /// The connection's id as the log names it.
     pub conn: Box<str>,
+    /// What followed `?` in the publish URL. May hold secrets.
+    pub query: Box<str>,
 }
 
 impl PublisherInfo {
@@ -29,6 +31,7 @@ impl PublisherInfo {
             peer: None,
             client: "".into(),
             conn: "".into(),
+            query: "".into(),
         }
     }
 }

@@ -316,6 +316,8 @@ impl Connection {
         session: &mut ServerSession,
     ) -> Result<(), End> {
         let id = request.message_stream_id;
+        let query = request.query.clone().or_else(|| self.app_query.clone());
+        let info = self.info(query.unwrap_or_default());
         let admitted = match self.name(&request.key) {
             Ok(name) => self
                 .admit(Action::Publish, name, request.query)
@@ -325,7 +327,7 @@ impl Connection {
         };
         let refusal = match admitted {
             Err(why) => ("NetStream.Publish.Denied", why),
-            Ok(name) => match self.claim(&name).await {
+            Ok(name) => match self.claim(&name, info).await {
                 Ok(publisher) => {
                     let publishing = Publishing::new(&self.shared, id, publisher);
                     self.publishing.push(publishing);
@@ -347,16 +349,20 @@ impl Connection {
 
     /// The stream for this publisher. What its owner sent may lie unread, and may be its goodbye:
     /// before a newcomer is refused, it is read.
-    async fn claim(&self, name: &StreamName) -> Result<Publisher, PublishError> {
+    async fn claim(
+        &self,
+        name: &StreamName,
+        info: PublisherInfo,
+    ) -> Result<Publisher, PublishError> {
         let hub = &self.shared.hub;
-        let first = hub.publish(name, self.info(), Instant::now());
+        let first = hub.publish(name, info.clone(), Instant::now());
         let gather = self.shared.config.gather;
         let is_gathered = || hub.stream(name).is_some_and(|stream| !stream.is_hurried());
         if matches!(first, Err(PublishError::Busy { .. })) && !gather.is_zero() && is_gathered() {
             // Two ticks: it may also lie with the sender, whose Nagle algorithm lets it go when
             // what came before is read.
             tokio::time::sleep(gather * 2 + gather::STEP).await;
-            return hub.publish(name, self.info(), Instant::now());
+            return hub.publish(name, info, Instant::now());
         }
         first
     }
@@ -453,12 +459,13 @@ impl Connection {
         }
     }
 
-    fn info(&self) -> PublisherInfo {
+    fn info(&self, query: String) -> PublisherInfo {
         PublisherInfo {
             protocol: self.protocol,
             peer: Some(self.peer),
             client: self.client.clone(),
             conn: self.id.clone(),
+            query: query.into(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! How recordings are made.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -54,6 +55,9 @@ pub const NAME: &str = "{app}/{stream}/{start:%Y%m%d-%H%M%S}-{index}";
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Spec {
+    /// Its id, in events and manifests; one is made up when absent. Whoever gives one answers for
+    /// it that no two recordings run under it.
+    pub id: Option<Arc<str>>,
     /// Containers, all written from one pass.
     pub formats: Vec<Format>,
     /// Which tracks.
@@ -73,6 +77,7 @@ pub struct Spec {
 impl Default for Spec {
     fn default() -> Self {
         Self {
+            id: None,
             formats: vec![Format::Mp4],
             media: Media::Av,
             split: Split::default(),

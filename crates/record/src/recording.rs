@@ -72,7 +72,7 @@ impl Recording {
             ),
         };
         let this = Self {
-            id: new_id().into(),
+            id: spec.id.clone().unwrap_or_else(|| new_id().into()),
             spec: Arc::new(spec.clone()),
             queue: Arc::new(Queue::new(around.config.queue_bytes)),
             status: Shared::new(Arc::clone(&around.sums)),

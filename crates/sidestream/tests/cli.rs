@@ -133,7 +133,15 @@ fn check_says_what_is_in_force() {
     let json: Value = serde_json::from_str(&done.stdout).unwrap();
     assert_eq!(
         keys(&json),
-        ["file", "keys_set", "listeners", "mode", "ok", "problems"]
+        [
+            "file",
+            "keys_set",
+            "listeners",
+            "mode",
+            "mode_explained",
+            "ok",
+            "problems"
+        ]
     );
     assert_eq!(json["ok"], true);
     assert_eq!(json["listeners"]["rtmp"], "127.0.0.1:0");

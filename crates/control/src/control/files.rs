@@ -78,6 +78,28 @@ impl Control {
     }
 }
 
+impl Control {
+    /// Of these files, those that were not told before.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn unknown_files(
+        &self,
+        files: Vec<FinishedFile>,
+    ) -> Result<Vec<FinishedFile>, Error> {
+        self.read(move |db, _| {
+            let mut unknown = Vec::new();
+            for file in files {
+                if !table::is_known(db, &file.recording, &file.path)? {
+                    unknown.push(file);
+                }
+            }
+            Ok(unknown)
+        })
+        .await
+    }
+}
+
 /// The recorder finished a file: its record and its event. Telling it twice changes nothing.
 pub(super) fn completed(
     tx: &mut Tx<'_>,

@@ -22,44 +22,53 @@ impl Control {
     /// # Errors
     /// When it cannot be stored; nothing of it was.
     pub async fn observe(&self, observation: Observation) -> Result<(), Error> {
-        self.write(move |tx, settings| match observation {
-            Observation::Published(publishing) => published(tx, settings, &publishing),
-            Observation::Size {
-                stream,
-                width,
-                height,
-            } => sized(tx, &stream, width, height),
-            Observation::Lost { stream, cause } => lost(tx, settings, &stream, &cause),
-            Observation::Push {
-                target,
-                state,
-                error,
-            } => {
-                let now = tx.now();
-                targets::observe(tx, target, state, error, now)
-            }
-            Observation::Recording { recording, what } => recorded(tx, &recording, what),
-            Observation::File(file) => files::completed(tx, settings, *file),
+        self.observe_all(vec![observation]).await
+    }
+
+    /// As [`Control::observe`], in one transaction for all.
+    ///
+    /// # Errors
+    /// When one of them cannot be stored; nothing of them was.
+    pub async fn observe_all(&self, observations: Vec<Observation>) -> Result<(), Error> {
+        let all = move |tx: &mut Tx<'_>, settings: &Settings| {
+            let mut each = observations.into_iter();
+            each.try_for_each(|one| observe(tx, settings, one))
+        };
+        self.write(all).await
+    }
+
+    /// Streams that publish, as far as was observed.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn publishing(&self) -> Result<Vec<String>, Error> {
+        self.read(|db, _| {
+            let sources = sources::publishing(db)?;
+            Ok(sources.into_iter().map(|source| source.stream).collect())
         })
         .await
     }
 }
 
-/// Stream codes that are known.
-struct Known<'a> {
-    db: &'a Connection,
-    name: &'a StreamName,
-}
-
-impl Directory for Known<'_> {
-    /// A key was turned into its stream before the stream began.
-    fn issued(&self, _: &str) -> Option<Identity> {
-        None
-    }
-
-    fn by_code(&self, _: &str) -> Option<Identity> {
-        let source = sources::get(self.db, self.name.as_str()).ok()??;
-        Identity::new(source.room_id, source.user_id, source.source).ok()
+fn observe(tx: &mut Tx<'_>, settings: &Settings, observation: Observation) -> Result<(), Error> {
+    match observation {
+        Observation::Published(publishing) => published(tx, settings, &publishing),
+        Observation::Size {
+            stream,
+            width,
+            height,
+        } => sized(tx, &stream, width, height),
+        Observation::Lost { stream, cause } => lost(tx, settings, &stream, &cause),
+        Observation::Push {
+            target,
+            state,
+            error,
+        } => {
+            let now = tx.now();
+            targets::observe(tx, target, state, error, now)
+        }
+        Observation::Recording { recording, what } => recorded(tx, &recording, what),
+        Observation::File(file) => files::completed(tx, settings, *file),
     }
 }
 
@@ -73,17 +82,35 @@ fn whose(
     let Ok(name) = StreamName::from_path(&publishing.stream) else {
         return Ok(None);
     };
-    let app_id = sources::get(db, name.as_str())?.map(|source| source.app_id);
-    let app_id = app_id.unwrap_or_else(|| settings.app_id.clone());
-    let rule = settings.code_rule(policy, &app_id, &settings.bizid)?;
-    let unknown = match policy.unknown_publish {
-        UnknownPublish::Reject => credential::UnknownPublish::Reject,
-        UnknownPublish::Adopt => credential::UnknownPublish::Adopt,
+    if let Some(known) = sources::get(db, name.as_str())? {
+        let member = Identity::new(known.room_id, known.user_id, known.source);
+        return Ok(member.ok().map(|member| (known.app_id, member)));
+    }
+    // Who publishes inside the process was not asked for a credential, nor has one.
+    let unknown = match (publishing.protocol.as_str(), policy.unknown_publish) {
+        ("library", _) | (_, UnknownPublish::Adopt) => credential::UnknownPublish::Adopt,
+        (_, UnknownPublish::Reject) => credential::UnknownPublish::Reject,
     };
-    let known = Known { db, name: &name };
+    let rule = settings.code_rule(policy, &settings.app_id, &settings.bizid)?;
     let query = Query::parse(&publishing.query);
-    let found = credential::resolve(&name, &query, &known, &rule, &app_id, unknown);
-    Ok(found.ok().map(|found| (app_id, found.identity)))
+    let found = credential::resolve(&name, &query, &Nobody, &rule, &settings.app_id, unknown);
+    // A stream that runs keeps its name, whatever the name would be now.
+    Ok(found
+        .ok()
+        .map(|found| (settings.app_id.clone(), found.identity)))
+}
+
+/// Keys and codes that are known were looked up before.
+struct Nobody;
+
+impl Directory for Nobody {
+    fn issued(&self, _: &str) -> Option<Identity> {
+        None
+    }
+
+    fn by_code(&self, _: &str) -> Option<Identity> {
+        None
+    }
 }
 
 fn published(tx: &mut Tx<'_>, settings: &Settings, publishing: &Publishing) -> Result<(), Error> {

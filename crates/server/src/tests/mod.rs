@@ -112,6 +112,7 @@ impl Bench {
             peer: Some(([203, 0, 113, 7], 51514).into()),
             client: "test".into(),
             conn: "c1".into(),
+            query: "".into(),
         };
         self.hub.publish(&named(name), info, now()).unwrap()
     }

@@ -36,7 +36,8 @@ pub(super) fn run(args: &Check, report: &Report) -> Exit {
     if args.print {
         print(&values(&loaded));
     }
-    print(&format!("{}\n", summary(&loaded)))
+    let mode = loaded.config.mode_explained();
+    print(&format!("{mode}\n{}\n", summary(&loaded)))
 }
 
 /// Listeners that cannot be had.
@@ -145,6 +146,7 @@ fn result(loaded: &Loaded, problems: &[Problem]) -> serde_json::Value {
         "file": loaded.file.as_ref().map(|file| file.display().to_string()),
         "keys_set": loaded.keys_set(),
         "mode": loaded.config.mode(),
+        "mode_explained": loaded.config.mode_explained(),
         "listeners": listeners(loaded)
             .map(|(section, addr)| (section.to_owned(), addr.to_string().into()))
             .collect::<serde_json::Map<String, serde_json::Value>>(),

@@ -36,6 +36,10 @@ impl Loaded {
                 problems.push(self.problem(&format!("push.{index}.key_file"), what));
             }
         }
+        if let Err(error) = crate::relay::control::settings(config) {
+            let what = format!("control.policy: {}", error.detail);
+            problems.push(self.problem("control.policy", what));
+        }
         if let Err(what) = writable(&config.storage.data) {
             problems.push(self.problem("storage.data", what));
         }

@@ -6,6 +6,7 @@
 //! over the default. Unknown keys are errors with the nearest known name.
 
 mod auth;
+mod control_plane;
 mod inspect;
 mod load;
 mod problem;
@@ -25,6 +26,7 @@ use std::time::Duration;
 pub use auth::{Auth, AuthGate, GateMode};
 pub use control::admission::OnError;
 pub use control::credential::Secret;
+pub use control_plane::{Control, PolicyPatch, StateIn};
 pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
 pub use problem::{ConfigError, Place, Problem};
@@ -56,6 +58,8 @@ pub struct Config {
     pub record: Record,
     /// Who may publish, who may watch, who may use the API.
     pub auth: Auth,
+    /// Rooms, channels and what happens by itself.
+    pub control: Control,
     /// What is bounded, and against which threat.
     pub limits: Limits,
     /// Logging; read by the binary only.
@@ -417,6 +421,39 @@ impl Config {
         } else {
             "keyed"
         }
+    }
+}
+
+impl Config {
+    /// What the mode means, in one sentence.
+    #[must_use]
+    pub fn mode_explained(&self) -> String {
+        let state = if crate::relay::control::on_disk(self) {
+            format!("kept in {}", self.storage.data.join("control.db").display())
+        } else {
+            "in memory".to_owned()
+        };
+        if self.mode() == "open" {
+            return format!(
+                "mode open: no API key is set, so every publish is adopted and served at once, and /v1 answers \
+                 this machine only; state {state}"
+            );
+        }
+        let settings = crate::relay::control::settings(self);
+        let policy = settings.map(|settings| settings.policy).unwrap_or_default();
+        let unknown = match policy.unknown_publish {
+            ::control::model::UnknownPublish::Reject => {
+                "publishes that nobody announced are refused"
+            }
+            ::control::model::UnknownPublish::Adopt => {
+                "publishes that nobody announced are adopted"
+            }
+        };
+        let bypass = match policy.auto_bypass.enabled {
+            true => "publishes become channels by themselves",
+            false => "a stream is served once a channel is started for it",
+        };
+        format!("mode keyed: /v1 asks for an API key; {unknown}; {bypass}; state {state}")
     }
 }
 

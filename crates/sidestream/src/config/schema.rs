@@ -143,6 +143,16 @@ pub(super) static SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "control",
+        keys: keys![
+            "app_id" => control.app_id,
+            "bizid" => control.bizid,
+            "rtmp_app" => control.rtmp_app,
+            "state" => control.state,
+            "policy" => control.policy,
+        ],
+    },
+    Section {
         name: "limits",
         keys: keys![
             "connections" => limits.connections,

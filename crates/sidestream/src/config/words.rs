@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use control::admission::{GateMode, OnError};
 
+use super::control_plane::StateIn;
 use super::quantity::{QuantityKind, parse_duration, show_duration};
 use super::setting::{Setting, Wrong, read_quantity, read_word};
 use super::value::{Kind, Value};
@@ -73,6 +74,8 @@ words!(GateMode {
 });
 words!(OnError { "deny" => OnError::Deny, "allow" => OnError::Allow });
 words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json });
+
+words!(StateIn { "auto" => StateIn::Auto, "disk" => StateIn::Disk, "memory" => StateIn::Memory });
 
 impl Setting for UnknownPublish {
     const PLAIN: bool = true;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
+use control::admission::Playables;
 use deliver::Deliver;
 use hub::{Ask, Authorizer, Hub, Verdict};
 use ingest::Ingest;
@@ -64,7 +65,7 @@ impl Builder {
     /// Starts the relay. When it returns, all listeners accept connections.
     ///
     /// # Errors
-    /// [`Error::Bind`], [`Error::Tls`], [`Error::Start`], [`Error::Record`].
+    /// [`Error::Bind`], [`Error::Tls`], [`Error::Start`], [`Error::Record`], [`Error::Store`], [`Error::Control`].
     pub async fn build(self) -> Result<Relay, Error> {
         let config = self.config;
         let hub = Hub::new(hub_config(&config));
@@ -88,7 +89,11 @@ impl Builder {
             part: "viewer workers",
             source,
         })?;
-        let admission = gatekeeper::admission(&config)?;
+        let control = super::control::open(&config).await?;
+        let is_open = config.mode() == "open";
+        let playables = Arc::new(Playables::new(is_open));
+        let registry = control.registry(Arc::clone(&playables));
+        let admission = gatekeeper::admission(&config, registry)?;
         let gatekeeper = Gatekeeper::new(Arc::clone(&admission), self.authorizer);
         let authorizer: Arc<dyn Authorizer> = Arc::new(Admission {
             hub: hub.clone(),
@@ -115,8 +120,17 @@ impl Builder {
             super::record::config(&config)?,
             super::record::rules(&config.record.rule)?,
         )?;
+        let media = super::control::Media::new(
+            hub.clone(),
+            push.clone(),
+            record.clone(),
+            listeners.of_rtmp(),
+            config.record.root(&config.storage),
+            playables,
+        );
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
+        super::control::start(&control, Arc::new(media), &tasks, &stop);
         let mut parts = server::Parts::new(hub.clone());
         parts.media = Some(Arc::new(HttpPlayers {
             hub: hub.clone(),
@@ -162,6 +176,7 @@ impl Builder {
                 server,
                 push,
                 record,
+                control,
                 keys,
                 admission,
                 listeners,

@@ -36,6 +36,12 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The control plane's database cannot be used; the text says what to do.
+    #[error("{0}")]
+    Store(#[from] control::OpenError),
+    /// The control plane cannot work as it is configured.
+    #[error("control: {0}")]
+    Control(#[from] control::Error),
     /// A text is not the name of a stream.
     #[error("stream name {name:?}: {source}")]
     Name {

@@ -66,17 +66,16 @@ impl Authorizer for Gatekeeper {
 }
 
 /// The decision by the configuration.
-pub(super) fn admission(config: &Config) -> Result<Arc<admission::Admission>, Error> {
+pub(super) fn admission(
+    config: &Config,
+    registry: Arc<dyn admission::Registry>,
+) -> Result<Arc<admission::Admission>, Error> {
     let tokens = PlayTokens::random().map_err(|error| Error::Start {
         part: "play tokens",
         source: std::io::Error::other(error),
     })?;
-    let admission = admission::Admission::new(
-        settings(config)?,
-        Arc::new(admission::AnyStream),
-        tokens,
-        Arc::new(unix_now),
-    );
+    let admission =
+        admission::Admission::new(settings(config)?, registry, tokens, Arc::new(unix_now));
     Ok(Arc::new(admission?))
 }
 

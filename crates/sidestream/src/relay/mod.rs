@@ -2,6 +2,7 @@
 
 mod admission;
 mod build;
+pub(crate) mod control;
 mod counters;
 mod error;
 mod gatekeeper;
@@ -58,8 +59,9 @@ struct Inner {
     server: server::Server,
     push: publish::Manager,
     record: ::record::Manager,
+    control: ::control::Control,
     keys: Arc<push::ApiKeys>,
-    admission: Arc<control::admission::Admission>,
+    admission: Arc<::control::admission::Admission>,
     listeners: Listeners,
     certificates: Certificates,
     tasks: TaskTracker,
@@ -259,6 +261,7 @@ impl Relay {
                 differs(record::same_but_rules(&old.record, &config.record)),
             ),
             ("storage", differs(old.storage == config.storage)),
+            ("control", differs(old.control == config.control)),
         ];
         Ok(Reloaded {
             applied,
@@ -267,6 +270,12 @@ impl Relay {
                 .filter_map(|(section, kept)| kept.then_some(section))
                 .collect(),
         })
+    }
+
+    /// The control plane: rooms, channels, recordings, policy, events.
+    #[must_use]
+    pub fn control(&self) -> &::control::Control {
+        &self.inner.control
     }
 
     /// Events from now on: streams that start, change, lose their publisher, end.
@@ -319,6 +328,8 @@ impl Relay {
         let left = deadline.saturating_sub(began.elapsed());
         let tasks = tokio::time::timeout(left.max(TICK), self.inner.tasks.wait());
         let tasks = tasks.await.is_ok();
+        // Everything that happened is reported by now.
+        self.inner.control.close().await;
         Stopped {
             clean: ingest && deliver && push && record.clean && tasks,
             recordings: record.recordings,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-use crate::plane::{Answers, Applied, Desired, Plane, PlaneError, Publishing};
+use crate::plane::{Answers, Applied, Desired, Plane, PlaneError};
 
 #[derive(Default)]
 pub(super) struct Recorder {
@@ -38,10 +38,6 @@ impl Plane for Recorder {
     fn drop_publisher(&self, stream: &str, _: &str) -> bool {
         self.dropped.lock().unwrap().push(stream.to_owned());
         true
-    }
-
-    fn publishing(&self) -> Vec<Publishing> {
-        Vec::new()
     }
 
     fn remove_file(&self, _: &str) -> Answers<'_, Result<(), PlaneError>> {

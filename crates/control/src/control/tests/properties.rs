@@ -161,13 +161,17 @@ proptest! {
     fn any_sequence_of_calls_and_observations_keeps_it_whole(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let bench = bench(|settings| settings.policy.auto_record.enabled = true).await;
+            let mut bench =
+                bench(|settings| settings.policy.auto_record.enabled = true).await;
             for step in steps {
                 carry_out(&bench, step).await;
                 // The driver has its turn, or has not.
                 tokio::task::yield_now().await;
             }
             bench.driver.abort();
+            // What it had asked for is done before the look.
+            let _ = (&mut bench.driver).await;
+            bench.control.write(|_, _| Ok(())).await.unwrap();
             check(&bench).await;
         });
     }
