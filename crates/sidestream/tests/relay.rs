@@ -208,6 +208,7 @@ async fn reload_swaps_keys_and_certificates_and_says_what_is_kept() {
     assert_ne!(relay.listeners().rtmps.unwrap().port(), 0);
     let http = relay.listeners().http.unwrap();
     assert_eq!(status(http, "/v1/streams", None).await, 200);
+    assert_eq!(status(http, "/v1/channels", None).await, 200);
 
     write("a");
     let text =

@@ -142,6 +142,9 @@ impl Builder {
         parts.keys = Arc::<ApiKeys>::clone(&keys);
         parts.targets = Arc::new(Targets(push.clone()));
         parts.recordings = Arc::new(super::record::Recordings(record.clone()));
+        parts.control = Some(control.clone());
+        parts.recordings_root = Some(config.record.root(&config.storage));
+        parts.play_tokens = Some(Arc::new(gatekeeper::Opener(Arc::clone(&admission))));
         parts.connections = Arc::clone(&connections);
         parts.health = Arc::new(Health {
             deliver: deliver.clone(),

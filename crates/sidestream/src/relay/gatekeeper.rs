@@ -65,6 +65,15 @@ impl Authorizer for Gatekeeper {
     }
 }
 
+/// Opens streams to players, for the API.
+pub(super) struct Opener(pub(super) Arc<admission::Admission>);
+
+impl server::PlayTokens for Opener {
+    fn token(&self, stream: &media::StreamName, valid: std::time::Duration) -> String {
+        self.0.play_token(stream, valid)
+    }
+}
+
 /// The decision by the configuration.
 pub(super) fn admission(
     config: &Config,
