@@ -167,7 +167,7 @@ impl Default for Streams {
         Self {
             reconnect_window: Duration::from_secs(60),
             on_conflict: OnConflict::Refuse,
-            unknown_publish: UnknownPublish::Adopt,
+            unknown_publish: UnknownPublish::Auto,
             gop_cache: Size(8 << 20),
             gop_cache_time: Duration::from_secs(10),
             viewer_end_grace: Duration::from_secs(7),
@@ -433,21 +433,22 @@ impl Config {
         } else {
             "in memory".to_owned()
         };
-        if self.mode() == "open" {
-            return format!(
-                "mode open: no API key is set, so every publish is adopted and served at once, and /v1 answers \
-                 this machine only; state {state}"
-            );
-        }
         let settings = crate::relay::control::settings(self);
         let policy = settings.map(|settings| settings.policy).unwrap_or_default();
-        let unknown = match policy.unknown_publish {
-            ::control::model::UnknownPublish::Reject => {
-                "publishes that nobody announced are refused"
-            }
-            ::control::model::UnknownPublish::Adopt => {
-                "publishes that nobody announced are adopted"
-            }
+        let adopts = policy.unknown_publish == ::control::model::UnknownPublish::Adopt;
+        if self.mode() == "open" {
+            let publishes = match adopts {
+                true => "so every publish is adopted and served at once",
+                false => "publishes that nobody announced are refused, others are served at once",
+            };
+            return format!(
+                "mode open: no API key is set, {publishes}, and /v1 answers this machine only; \
+                 state {state}"
+            );
+        }
+        let unknown = match adopts {
+            true => "publishes that nobody announced are adopted",
+            false => "publishes that nobody announced are refused",
         };
         let bypass = match policy.auto_bypass.enabled {
             true => "publishes become channels by themselves",

@@ -89,7 +89,7 @@ segments = 1
 message = 8
 [streams]
 on_conflict = "replce"
-unknown_publish = "reject"
+unknown_publish = "regect"
 [recrd]
 dir = "x"
 [log]
@@ -110,7 +110,7 @@ level = "inof"
             r#"sidestream.toml:14:12: hls.segments: 1 is not between 3 and 1000"#,
             r#"sidestream.toml:16:11: limits.message is a size, found the number 8; write message = "8MiB" or "8MB""#,
             r#"sidestream.toml:18:15: streams.on_conflict: "replce" is none of "refuse", "replace"; did you mean "replace"?"#,
-            r#"sidestream.toml:19:19: streams.unknown_publish: "reject" needs announced streams, which this version does not have; write "adopt" or refuse publishers with an authorizer"#,
+            r#"sidestream.toml:19:19: streams.unknown_publish: "regect" is none of "auto", "adopt", "reject"; did you mean "reject"?"#,
             r#"sidestream.toml:20:2: unknown section [recrd]; did you mean [record]?"#,
             r#"sidestream.toml:23:9: log.level: unknown level "inof"; did you mean "info"?"#,
         ]

@@ -24,9 +24,13 @@ pub enum OnConflict {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnknownPublish {
-    /// It becomes a stream.
+    /// It becomes a stream in the mode `open`, and is refused in the mode `keyed`.
     #[default]
+    Auto,
+    /// It becomes a stream.
     Adopt,
+    /// It is refused.
+    Reject,
 }
 
 /// How frames are merged into writes to viewers.
@@ -66,6 +70,11 @@ macro_rules! words {
 }
 
 words!(OnConflict { "refuse" => OnConflict::Refuse, "replace" => OnConflict::Replace });
+words!(UnknownPublish {
+    "auto" => UnknownPublish::Auto,
+    "adopt" => UnknownPublish::Adopt,
+    "reject" => UnknownPublish::Reject,
+});
 words!(GateMode {
     "open" => GateMode::Open,
     "txsecret" => GateMode::TxSecret,
@@ -76,22 +85,6 @@ words!(OnError { "deny" => OnError::Deny, "allow" => OnError::Allow });
 words!(LogFormat { "text" => LogFormat::Text, "json" => LogFormat::Json });
 
 words!(StateIn { "auto" => StateIn::Auto, "disk" => StateIn::Disk, "memory" => StateIn::Memory });
-
-impl Setting for UnknownPublish {
-    const PLAIN: bool = true;
-    fn read(name: &str, value: &Value) -> Result<Self, Wrong> {
-        // Announcing a stream needs rooms; accepting the word without them would lock all out.
-        if matches!(&value.kind, Kind::Text(text) if text == "reject") {
-            let what = "\"reject\" needs announced streams, which this version does not have; \
-                        write \"adopt\" or refuse publishers with an authorizer";
-            return Err(Wrong::value(value, what));
-        }
-        read_word(name, value, &[("adopt", Self::Adopt)])
-    }
-    fn show(&self) -> String {
-        "\"adopt\"".to_owned()
-    }
-}
 
 impl Setting for Batch {
     const PLAIN: bool = true;

@@ -131,6 +131,9 @@ impl Builder {
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         super::control::start(&control, Arc::new(media), &tasks, &stop);
+        let sampler =
+            super::usage::Sampler::new(hub.clone(), push.clone(), record.clone(), control.clone());
+        tasks.spawn(sampler.run(stop.clone()));
         let mut parts = server::Parts::new(hub.clone());
         parts.media = Some(Arc::new(HttpPlayers {
             hub: hub.clone(),

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::error::Error;
-use crate::config::{Config, StateIn};
+use crate::config::{Config, StateIn, UnknownPublish};
 pub(super) use media::Media;
 
 /// The database's name in the data folder.
@@ -56,6 +56,15 @@ pub(crate) fn settings(config: &Config) -> Result<Settings, control::Error> {
     let seconds = |time: std::time::Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
     settings.policy.reconnect_window_s = seconds(config.streams.reconnect_window);
     settings.policy.viewer_end_grace_s = seconds(config.streams.viewer_end_grace);
+    match config.streams.unknown_publish {
+        UnknownPublish::Adopt => {
+            settings.policy.unknown_publish = control::model::UnknownPublish::Adopt
+        }
+        UnknownPublish::Reject => {
+            settings.policy.unknown_publish = control::model::UnknownPublish::Reject
+        }
+        UnknownPublish::Auto => {}
+    }
     settings.policy = settings.policy.patched(&config.control.policy.0)?;
     settings.code_rule(&settings.policy, &settings.app_id, &settings.bizid)?;
     Ok(settings)

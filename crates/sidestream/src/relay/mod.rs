@@ -14,6 +14,7 @@ mod push;
 mod record;
 mod subscriber;
 mod tls;
+mod usage;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
