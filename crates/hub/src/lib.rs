@@ -46,5 +46,5 @@ pub use publisher::{Publisher, TrackError};
 pub use session::{CloseCause, PublisherInfo};
 pub use stats::{StreamStats, Timing, TrackStats};
 pub use stream::{Phase, Stream};
-pub use subscriber::{Received, Subscriber};
+pub use subscriber::{Hurry, Received, Subscriber};
 pub use viewers::{ProtocolViewers, Viewer, ViewerHandle, ViewerInfo, Viewers};

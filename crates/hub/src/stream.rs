@@ -140,6 +140,12 @@ impl Stream {
         Subscriber::new(self.ring.reader(at), None)
     }
 
+    /// Frames are wanted at once while this is held: for a reader that was
+    /// [unhurried](Self::subscribe_unhurried) and no longer is.
+    pub fn hurry(&self) -> Hurry {
+        Hurry::new(&self.hurried)
+    }
+
     /// Whether some subscriber wants each frame at once. Where none does, the publisher's side
     /// may gather what comes and save work.
     #[must_use]

@@ -22,9 +22,11 @@ pub struct Subscriber {
     _hurry: Option<Hurry>,
 }
 
-/// One of those who want each frame of a stream at once; counts itself while it lives.
+/// One of those who want each frame of a stream at once ([`crate::Stream::hurry`]); counts itself
+/// while it lives.
 #[derive(Debug)]
-pub(crate) struct Hurry(Arc<AtomicUsize>);
+#[must_use]
+pub struct Hurry(Arc<AtomicUsize>);
 
 impl Hurry {
     pub(crate) fn new(count: &Arc<AtomicUsize>) -> Self {
