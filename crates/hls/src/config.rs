@@ -21,6 +21,9 @@ pub struct Config {
     /// Length that segments have at least, before the next random access unit ends them; values
     /// below 100 ms count as 100 ms. Default 2 s.
     pub segment: Duration,
+    /// Length that parts have about, between 200 ms and 1 s; `None`: no low latency. What the
+    /// playlist says (`PART-TARGET`) is fixed by the frames of the first segment. Default `None`.
+    pub part: Option<Duration>,
     /// Segments listed in a playlist, at least 1; more are listed while they hold less than three
     /// target durations (H4). Default 7.
     pub segments: usize,
@@ -42,6 +45,7 @@ impl Config {
             stream: name.stream().into(),
             epoch,
             segment: Duration::from_secs(2),
+            part: None,
             segments: 7,
             first_media_sequence: 0,
             first_discontinuity_sequence: 0,

@@ -5,6 +5,7 @@
 //! /{app}/{stream}/fmp4.m3u8                its media playlist
 //! /{app}/{stream}/{epoch}-init-{n}.mp4     init segment of the n-th codec configuration
 //! /{app}/{stream}/{epoch}-{msn}.m4s        media segment
+//! /{app}/{stream}/{epoch}-{msn}.{n}.m4s    its n-th part, from 0
 //!
 //! /{app}/{stream}.ts.m3u8                  multivariant playlist, MPEG-TS
 //! /{app}/{stream}/ts.m3u8                  its media playlist
@@ -83,6 +84,7 @@ pub(crate) enum HasVideo {
 pub(crate) enum ResourceName {
     Init { version: u32 },
     Segment { container: Container, sequence: u64 },
+    Part { sequence: u64, part: usize },
 }
 
 pub(crate) fn init_name(epoch: u64, version: u32) -> String {
@@ -93,13 +95,22 @@ pub(crate) fn segment_name(epoch: u64, container: Container, sequence: u64) -> S
     format!("{epoch:x}-{sequence}.{}", container.extension())
 }
 
-/// Reads exactly the names that [`init_name`] and [`segment_name`] write: one URL, one resource.
+pub(crate) fn part_name(epoch: u64, sequence: u64, part: usize) -> String {
+    let extension = Container::Fmp4.extension();
+    format!("{epoch:x}-{sequence}.{part}.{extension}")
+}
+
+/// Reads exactly the names that the functions above write: one URL, one resource.
 pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
     let (_, rest) = name.split_once('-')?;
     let (stem, extension) = rest.split_once('.')?;
     let (parsed, written) = if let Some(version) = stem.strip_prefix("init-") {
         let version = version.parse().ok()?;
         (ResourceName::Init { version }, init_name(epoch, version))
+    } else if let Some((part, _)) = extension.split_once('.') {
+        let (sequence, part) = (stem.parse().ok()?, part.parse().ok()?);
+        let written = part_name(epoch, sequence, part);
+        (ResourceName::Part { sequence, part }, written)
     } else {
         let container = Container::ALL
             .into_iter()
@@ -134,6 +145,13 @@ mod tests {
             parse_name(0xab, "ab-init-3.mp4"),
             Some(ResourceName::Init { version: 3 })
         );
+        assert_eq!(
+            parse_name(0xab, "ab-17.0.m4s"),
+            Some(ResourceName::Part {
+                sequence: 17,
+                part: 0
+            })
+        );
         for other in [
             "",
             "ab-",
@@ -145,6 +163,10 @@ mod tests {
             "ab-17.mp4",
             "ab-17.ts.ts",
             "ab-init-03.mp4",
+            "ab-17.00.m4s",
+            "ab-17.1.ts",
+            "ab-17.1.1.m4s",
+            "ab-17..m4s",
             "ab-init-3.m4s",
             "ab--1.ts",
             "ab-99999999999999999999999.ts",

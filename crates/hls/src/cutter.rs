@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use media::{Dts, Rounding, Timescale, TrackId};
 
-const SECOND: i64 = 90_000;
+/// Ticks of a second.
+pub(crate) const SECOND: i64 = 90_000;
 /// Shortest duration of a segment: what a playlist prints as 0.001.
-const SHORTEST: i64 = 90;
+pub(crate) const SHORTEST: i64 = 90;
 /// EXTINF is rounded to the nearest second before it is compared with the target duration
 /// (RFC 8216 §4.3.3.1): a segment may be longer by a little less than half a second.
 const ROUNDING_ROOM: i64 = SECOND * 49 / 100;
@@ -68,6 +69,8 @@ pub(crate) struct Cutter {
     last_random_access: Option<i64>,
     /// Longest group of pictures seen.
     longest_group: i64,
+    /// The group of pictures before the present one.
+    last_group: Option<i64>,
 }
 
 /// Progress of one track.
@@ -120,6 +123,7 @@ impl Cutter {
             eager: false,
             last_random_access: None,
             longest_group: 0,
+            last_group: None,
         }
     }
 
@@ -138,6 +142,7 @@ impl Cutter {
         if cutting != self.cutting {
             self.cutting = cutting;
             self.last_random_access = None;
+            self.last_group = None;
         }
     }
 
@@ -186,11 +191,14 @@ impl Cutter {
                 self.segment
             };
             // With a picture every half second the next one may come too late to be cut before.
+            // Parts may let a segment begin a little beside its first unit; from one key frame to
+            // the next it is as long as they are apart.
+            let group = lane.first.map_or(elapsed, |first| time - first);
             let next_is_late =
                 elapsed >= limit / 2 && elapsed + lane.step + lane.step / 4 > limit + ROUNDING_ROOM;
             (
                 elapsed,
-                random_access && elapsed >= enough,
+                random_access && elapsed.max(group) >= enough,
                 elapsed >= limit || next_is_late,
             )
         } else {
@@ -232,9 +240,8 @@ impl Cutter {
             _ => time,
         });
         if self.cutting == Some(track) && random_access {
-            if let Some(last) = self.last_random_access {
-                self.longest_group = self.longest_group.max(time - last);
-            }
+            self.last_group = self.last_random_access.map(|last| time - last);
+            self.longest_group = self.longest_group.max(self.last_group.unwrap_or(0));
             self.last_random_access = Some(time);
         }
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track == track) {
@@ -306,6 +313,7 @@ impl Cutter {
         self.start = None;
         self.floor = None;
         self.last_random_access = None;
+        self.last_group = None;
         for lane in &mut self.lanes {
             lane.first = None;
             lane.last = None;
@@ -318,6 +326,32 @@ impl Cutter {
             lane.first = None;
             lane.last = None;
         }
+    }
+
+    /// What the target duration is at least, whatever the first segment brings.
+    pub(crate) fn least_target(&self) -> i64 {
+        whole_seconds(2 * self.segment).min(self.max_target)
+    }
+
+    /// Where the open segment ends at the latest, when it began at `start`.
+    pub(crate) fn latest_end(&self, start: i64) -> i64 {
+        start.saturating_add(self.limit() + ROUNDING_ROOM)
+    }
+
+    /// Whether the unit expected at `time` is one that cuts, if groups of pictures go on as they
+    /// were.
+    pub(crate) fn is_cut_due(&self, time: i64) -> bool {
+        let (Some(start), Some(last), Some(group)) =
+            (self.start, self.last_random_access, self.last_group)
+        else {
+            return false;
+        };
+        let Some(lane) = self.cutting_lane() else {
+            return false;
+        };
+        let due = last.saturating_add(group);
+        let begun = lane.first.unwrap_or(start).min(start);
+        (due - time).abs() <= lane.step / 2 && due - begun >= self.segment
     }
 
     /// Longest duration of a segment now.

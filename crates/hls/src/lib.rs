@@ -16,6 +16,9 @@
 //!   than `segment` + the longest group of pictures, so the target duration is that sum, rounded
 //!   up, with the longest group seen until then (at least `segment`; at most
 //!   [`Limits::max_target`]). Groups that outgrow it later are cut in their middle, and counted.
+//! - **Low latency** ([`Config::part`]) is fMP4's: the open segment is muxed part by part, and a
+//!   complete segment is its parts, not a copy of them. What a blocked request waits for, the core
+//!   says ([`Presentation::blocking`], [`Presentation::is_hinted`]); the shell waits.
 //! - **Media time is the publisher's.** Boundaries are absolute decode times converted to 90 kHz;
 //!   durations are differences of boundaries as printed, so they add up over any stretch.
 //!
@@ -23,21 +26,26 @@
 //! playlists of files.
 //!
 //! Rules are named H1–H18 as in the project's list of HLS rules; RFC 8216 is the standard.
-//! Deliberately absent: clocks, tasks, HTTP, low latency parts, encryption.
+//! Deliberately absent: clocks, tasks, HTTP, encryption.
 
 mod bandwidth;
+mod blocking;
+mod body;
 mod config;
 mod container;
 mod cutter;
 mod date;
 pub mod folder;
 mod mux;
+mod parts;
 mod playlist;
 mod presentation;
 mod rendition;
 mod segmenter;
 mod window;
 
+pub use blocking::{Blocking, DirectiveError, Directives, Until};
+pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
 pub use presentation::{Playlists, Presentation, Rendition, Resource, Text};

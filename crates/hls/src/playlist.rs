@@ -1,4 +1,4 @@
-//! Playlist text (RFC 8216 §4), written by `m3u8-rs`.
+//! Playlist text (RFC 8216 §4), written by `m3u8-rs`; media playlists with parts by [`low_latency`].
 //!
 //! The crate's own fields for `EXT-X-MAP` and `EXT-X-PROGRAM-DATE-TIME` stay unused: it would
 //! write a segment's map before its discontinuity, which belong the other way round, and dates
@@ -13,6 +13,10 @@
 //! ```
 //!
 //! Durations are whole milliseconds: exact in the `f32` that the crate prints in its shortest form.
+
+mod low_latency;
+
+pub(crate) use low_latency::media as low_latency_media;
 
 use bytes::Bytes;
 use m3u8_rs::{ExtTag, MasterPlaylist, MediaPlaylist, MediaSegment, Resolution, VariantStream};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::body::{Body, Part};
 use crate::container::{self, Container, HasVideo, ResourceName};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
@@ -34,7 +35,7 @@ pub enum Rendition {
     /// the body of an error response. Not for ever: the stream's codecs may change.
     Refused(Arc<str>),
     /// There is something to play.
-    Ready(Playlists),
+    Ready(Arc<Playlists>),
 }
 
 /// Playlists and segments of a container.
@@ -44,8 +45,17 @@ pub struct Playlists {
     pub multivariant: Text,
     /// The media playlist, `/{app}/{stream}/fmp4.m3u8` or `ts.m3u8`.
     pub media: Text,
-    /// Media sequence number of the newest segment.
+    /// The media playlist without the lines that a client has already; `None` where it would
+    /// leave nothing out. Low latency only.
+    pub delta: Option<Text>,
+    /// Media sequence number of the newest complete segment.
     pub last_sequence: u64,
+    /// How many parts that one has.
+    pub(crate) last_parts: u32,
+    /// The segment that is being made, once it has a part.
+    pub(crate) open: Option<OpenSegment>,
+    /// Where the playlist is one of low latency.
+    pub(crate) low_latency: Option<LowLatency>,
     /// All segments that can be fetched, listed or not, in order without gap.
     pub(crate) segments: Arc<[Stored]>,
 }
@@ -59,11 +69,11 @@ pub struct Text {
     pub etag: Arc<str>,
 }
 
-/// A segment or init segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A segment, part or init segment.
+#[derive(Clone, Debug)]
 pub struct Resource {
     /// The whole content, shared.
-    pub body: Bytes,
+    pub body: Body,
     /// MIME type.
     pub content_type: &'static str,
     /// `ETag` value with its quotation marks. The content of a name never changes: any cache may
@@ -74,8 +84,36 @@ pub struct Resource {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) sequence: u64,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
+}
+
+/// The parts so far of the segment after the newest complete one.
+#[derive(Clone, Debug)]
+pub(crate) struct OpenSegment {
+    pub(crate) sequence: u64,
+    pub(crate) parts: Arc<[Part]>,
+    pub(crate) has_video: HasVideo,
+}
+
+/// What a low latency playlist says of itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LowLatency {
+    /// `PART-TARGET` in milliseconds.
+    pub(crate) part_ms: u64,
+    /// Sequence number and index of the part expected next; none after the end.
+    pub(crate) hint: Option<(u64, usize)>,
+}
+
+impl LowLatency {
+    /// How far beyond the last part a request may ask (RFC 8216bis §6.2.5.2).
+    pub(crate) fn advance_part_limit(self) -> u64 {
+        if self.part_ms < 1_000 {
+            3_000_u64.div_ceil(self.part_ms.max(1))
+        } else {
+            3
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -108,7 +146,27 @@ impl Presentation {
         self.ready(container).map(|ready| &ready.media)
     }
 
-    /// The segment or init segment of this name (the last path part below `/{app}/{stream}/`).
+    /// Whether the media playlist of this container has parts, and requests may wait for it.
+    #[must_use]
+    pub fn is_low_latency(&self, container: Container) -> bool {
+        self.ready(container)
+            .is_some_and(|ready| ready.low_latency.is_some())
+    }
+
+    /// Whether this is the name of the part that a playlist says comes next: it is not there yet,
+    /// but will be.
+    #[must_use]
+    pub fn is_hinted(&self, name: &str) -> bool {
+        let Some(ResourceName::Part { sequence, part }) = container::parse_name(self.epoch, name)
+        else {
+            return false;
+        };
+        self.ready(Container::Fmp4)
+            .and_then(|ready| ready.low_latency?.hint)
+            .is_some_and(|hint| hint == (sequence, part))
+    }
+
+    /// The segment, part or init segment of this name (the last path part below `/{app}/{stream}/`).
     /// Removed segments are still found for their own duration and that of the longest playlist
     /// that listed them (H3).
     #[must_use]
@@ -116,21 +174,32 @@ impl Presentation {
         let (body, content_type) = match container::parse_name(self.epoch, name)? {
             ResourceName::Init { version } => {
                 let init = self.inits.iter().find(|init| init.version == version)?;
-                (&init.body, Container::Fmp4.media_type(init.has_video))
+                let body = Body::from(init.body.clone());
+                (body, Container::Fmp4.media_type(init.has_video))
+            }
+            ResourceName::Part { sequence, part } => {
+                let ready = self.ready(Container::Fmp4)?;
+                let open = ready.open.as_ref().filter(|o| o.sequence == sequence);
+                let (parts, has_video) = match open {
+                    Some(open) => (&open.parts[..], open.has_video),
+                    None => {
+                        let stored = ready.stored(sequence)?;
+                        (stored.body.as_parts(), stored.has_video)
+                    }
+                };
+                let body = parts.get(part)?.body.clone()?;
+                (body.into(), Container::Fmp4.media_type(has_video))
             }
             ResourceName::Segment {
                 container,
                 sequence,
             } => {
-                let segments = &self.ready(container)?.segments;
-                let first = segments.first()?.sequence;
-                let index = usize::try_from(sequence.checked_sub(first)?).ok()?;
-                let stored = segments.get(index)?;
-                (&stored.body, container.media_type(stored.has_video))
+                let stored = self.ready(container)?.stored(sequence)?;
+                (stored.body.clone(), container.media_type(stored.has_video))
             }
         };
         Some(Resource {
-            body: body.clone(),
+            body,
             content_type,
             etag: format!("\"{name}\"").into(),
         })
@@ -153,5 +222,13 @@ impl Presentation {
             Rendition::Ready(ready) => Some(ready),
             _ => None,
         }
+    }
+}
+
+impl Playlists {
+    fn stored(&self, sequence: u64) -> Option<&Stored> {
+        let first = self.segments.first()?.sequence;
+        let index = usize::try_from(sequence.checked_sub(first)?).ok()?;
+        self.segments.get(index)
     }
 }

@@ -8,26 +8,36 @@ use media::{AccessUnit, Dts, Track, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
 use crate::bandwidth::Meter;
+use crate::body::{Body, Part};
 use crate::container::{Container, HasVideo};
 use crate::mux::{Change, Mux};
+use crate::parts::Mark;
 use crate::playlist::{self, FrameRate};
-use crate::presentation::{self, Init, Playlists};
-use crate::window::{Rules, Segment, Window};
+use crate::presentation::{self, Init, LowLatency, OpenSegment, Playlists};
+use crate::window::{PART_OVERHEAD, Rules, Segment, Window};
 
-/// A complete segment before it is muxed.
-#[derive(Debug)]
-pub(crate) struct Cut {
+/// What is known of a segment when it begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening {
     /// Its number, when the rendition has no numbers yet.
     pub(crate) sequence: u64,
     /// Discontinuities of the stream before it, counted from the first segment's.
     pub(crate) discontinuities: u64,
-    pub(crate) units: Vec<AccessUnit>,
-    /// Decode time of the unit that follows, per track where known.
-    pub(crate) ends: Vec<(TrackId, Dts)>,
-    pub(crate) duration_ms: u64,
     pub(crate) wall_ms: i64,
     /// The timeline broke before it.
     pub(crate) broke: bool,
+}
+
+/// A complete segment before it is muxed.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    pub(crate) opening: Opening,
+    pub(crate) units: Vec<AccessUnit>,
+    /// Its parts, in order; none when there is no low latency.
+    pub(crate) marks: Vec<Mark>,
+    /// Decode time of the unit that follows, per track where known.
+    pub(crate) ends: Vec<(TrackId, Dts)>,
+    pub(crate) duration_ms: u64,
     /// Measured, when the segment is a whole number of groups of pictures.
     pub(crate) frame_rate: Option<FrameRate>,
 }
@@ -38,7 +48,36 @@ pub(crate) struct Common<'a> {
     pub(crate) stream: &'a str,
     pub(crate) epoch: u64,
     pub(crate) target_ms: u64,
+    /// The part target, where there are parts.
+    pub(crate) part_ms: Option<u64>,
+    /// The next unit is expected to begin a segment.
+    pub(crate) cut_due: bool,
     pub(crate) ended: bool,
+}
+
+/// The segment that is being made in parts.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) sequence: u64,
+    pub(crate) wall_ms: i64,
+    pub(crate) discontinuity: bool,
+    pub(crate) init: Option<u32>,
+    has_video: HasVideo,
+    /// One of its parts has a picture.
+    has_picture: bool,
+    pub(crate) parts: Vec<Part>,
+    bytes: usize,
+}
+
+impl Opened {
+    pub(crate) fn duration_ms(&self) -> u64 {
+        self.parts.iter().map(|part| part.duration_ms).sum()
+    }
+
+    /// Whether there is something to play: before that nobody is told of it.
+    fn has_media(&self) -> bool {
+        self.parts.iter().any(|part| part.body.is_some())
+    }
 }
 
 #[derive(Debug)]
@@ -57,11 +96,12 @@ pub(crate) struct Rendition {
     init_is_stale: bool,
     inits: VecDeque<Init>,
     window: Window,
+    open: Option<Opened>,
     /// No listed segment so far began with anything but a random access unit.
     independent: bool,
     frame_rate: Option<FrameRate>,
     meter: Meter,
-    rendered: Option<Playlists>,
+    rendered: Option<Arc<Playlists>>,
     renders: u64,
     dirty: bool,
 }
@@ -81,6 +121,7 @@ impl Rendition {
             init_is_stale: true,
             inits: VecDeque::new(),
             window: Window::default(),
+            open: None,
             independent: true,
             frame_rate: None,
             meter: Meter::default(),
@@ -118,12 +159,34 @@ impl Rendition {
 
     pub(crate) fn bytes(&self) -> usize {
         let inits: usize = self.inits.iter().map(|init| init.body.len()).sum();
-        self.window.bytes() + inits
+        let open = self
+            .open
+            .as_ref()
+            .map_or(0, |open| open.bytes + PART_OVERHEAD * open.parts.len());
+        self.window.bytes() + inits + open
     }
 
-    /// The number after the last one used.
+    /// The number after the last one used, be it only by a part.
     pub(crate) fn next_sequence(&self) -> u64 {
+        let complete = self.next_complete();
+        complete + u64::from(self.shown().is_some())
+    }
+
+    /// The number after that of the newest complete segment.
+    fn next_complete(&self) -> u64 {
         self.window.last_sequence().map_or(0, |last| last + 1)
+    }
+
+    /// The open segment, once somebody may know of it.
+    fn shown(&self) -> Option<&Opened> {
+        self.open
+            .as_ref()
+            .filter(|open| open.has_media() && !self.window.is_empty())
+    }
+
+    /// Parts made of the open segment.
+    pub(crate) fn open_parts(&self) -> usize {
+        self.open.as_ref().map_or(0, |open| open.parts.len())
     }
 
     pub(crate) fn last_discontinuity_sequence(&self) -> u64 {
@@ -150,43 +213,116 @@ impl Rendition {
         }
     }
 
-    /// Muxes and lists a segment.
-    pub(crate) fn push(&mut self, cut: &Cut, target_ms: u64, rules: Rules) {
-        self.changed |= cut.broke;
-        if cut.broke {
-            self.mux.discontinuity();
+    /// Muxes the next part of the open segment; the first one opens it.
+    pub(crate) fn part(
+        &mut self,
+        opening: Opening,
+        units: &[AccessUnit],
+        ends: &[(TrackId, Dts)],
+        duration_ms: u64,
+    ) {
+        if self.open.is_none() {
+            let opened = self.open(opening);
+            self.open = Some(opened);
         }
-        let Some(body) = self.mux.segment(&cut.units, &cut.ends) else {
+        let body = self.mux.segment(units, ends);
+        let picture = self.first_picture(units);
+        let sound_only = self.has_video() == HasVideo::No;
+        if let Some(open) = &mut self.open {
+            // INDEPENDENT-SEGMENTS is no longer said as soon as a segment is known to be none.
+            self.independent &= open.has_picture || picture != Some(false);
+            open.has_picture |= picture.is_some();
+            open.bytes += body.as_ref().map_or(0, bytes::Bytes::len);
+            open.parts.push(Part {
+                duration_ms,
+                independent: picture.unwrap_or(sound_only),
+                body,
+            });
+        }
+        self.dirty |= self.shown().is_some();
+    }
+
+    /// Muxes what of the segment is not muxed yet, and lists it.
+    pub(crate) fn push(&mut self, cut: &Cut, target_ms: u64, rules: Rules) {
+        let segment = if self.makes_parts() && !cut.marks.is_empty() {
+            self.complete(cut)
+        } else {
+            let opened = self.open(cut.opening);
+            let body = self.mux.segment(&cut.units, &cut.ends);
+            body.map(|body| (opened, body.into()))
+        };
+        let Some((opened, body)) = segment else {
             // Nothing of it is carried: the next segment does not follow the last one in time.
             self.changed = true;
             return;
         };
-        let first = self.window.is_empty();
-        if first {
-            self.window.begin(cut.discontinuities);
-        }
-        let discontinuity = std::mem::take(&mut self.changed) && !first;
-        let has_video = self.has_video();
         let segment = Segment {
-            sequence: if first {
-                cut.sequence
-            } else {
-                self.next_sequence()
-            },
+            sequence: opened.sequence,
             duration_ms: cut.duration_ms,
-            wall_ms: cut.wall_ms,
-            discontinuity,
-            init: self.init(has_video),
-            has_video,
+            wall_ms: opened.wall_ms,
+            discontinuity: opened.discontinuity,
+            init: opened.init,
+            has_video: opened.has_video,
             body,
         };
-        self.independent &= self.begins_independently(&cut.units);
+        self.independent &= self.first_picture(&cut.units).unwrap_or(true);
         self.frame_rate = self.frame_rate.or(cut.frame_rate);
         self.meter
             .add(segment.duration_ms, segment.body.len(), target_ms);
         self.window.push(segment, rules);
         self.drop_inits();
         self.dirty = true;
+    }
+
+    /// Whether segments are made in parts.
+    pub(crate) fn makes_parts(&self) -> bool {
+        self.container == Container::Fmp4
+    }
+
+    /// The parts of a segment that were not made while it was open, and all of them.
+    fn complete(&mut self, cut: &Cut) -> Option<(Opened, Body)> {
+        let made = self.open_parts();
+        let mut from = match made {
+            0 => 0,
+            made => cut.marks.get(made - 1).map_or(0, |mark| mark.units),
+        };
+        for mark in cut.marks.iter().skip(made) {
+            let units = cut.units.get(from..mark.units).unwrap_or_default();
+            let is_last = mark.units == cut.units.len();
+            let ends = if is_last { &cut.ends[..] } else { &[] };
+            self.part(cut.opening, units, ends, mark.duration_ms());
+            from = mark.units;
+        }
+        let mut opened = self.open.take()?;
+        let body = Body::parts(std::mem::take(&mut opened.parts).into());
+        (!body.is_empty()).then_some((opened, body))
+    }
+
+    /// Begins a segment: decides what precedes it in the playlist.
+    fn open(&mut self, opening: Opening) -> Opened {
+        self.changed |= opening.broke;
+        if opening.broke {
+            self.mux.discontinuity();
+        }
+        let first = self.window.is_empty();
+        if first {
+            self.window.begin(opening.discontinuities);
+        }
+        let has_video = self.has_video();
+        Opened {
+            sequence: if first {
+                opening.sequence
+            } else {
+                self.next_complete()
+            },
+            wall_ms: opening.wall_ms,
+            discontinuity: std::mem::take(&mut self.changed) && !first,
+            init: self.init(has_video),
+            has_video,
+            has_picture: false,
+            parts: Vec::new(),
+            bytes: 0,
+        }
     }
 
     /// Frees the oldest removed segment; false when there is none.
@@ -212,11 +348,11 @@ impl Rendition {
             return presentation::Rendition::Off;
         }
         if std::mem::take(&mut self.dirty) && !self.window.is_empty() {
-            self.rendered = Some(self.render(common));
+            self.rendered = Some(Arc::new(self.render(common)));
             self.renders += 1;
         }
         match (&self.rendered, &self.refusal) {
-            (Some(playlists), _) => presentation::Rendition::Ready(playlists.clone()),
+            (Some(playlists), _) => presentation::Rendition::Ready(Arc::clone(playlists)),
             (None, Some(reason)) => presentation::Rendition::Refused(reason.clone()),
             (None, None) => presentation::Rendition::Pending,
         }
@@ -249,11 +385,45 @@ impl Rendition {
                 .or(self.frame_rate)
                 .filter(|_| video.is_some()),
         };
+        let low_latency = common
+            .part_ms
+            .filter(|_| self.makes_parts())
+            .map(|part_ms| LowLatency {
+                part_ms,
+                hint: (!common.ended).then(|| self.next_part(common.cut_due)),
+            });
+        let open = self.shown();
+        let (media, delta) = match low_latency {
+            Some(low_latency) => playlist::low_latency_media(head, low_latency, &self.window, open),
+            None => (playlist::media(head, &self.window), None),
+        };
+        let last_parts = self
+            .window
+            .listed()
+            .next_back()
+            .map_or(0, |segment| segment.body.as_parts().len());
         Playlists {
             multivariant: playlist::multivariant(variant),
-            media: playlist::media(head, &self.window),
+            media,
+            delta,
             last_sequence: self.window.last_sequence().unwrap_or(0),
+            last_parts: u32::try_from(last_parts).unwrap_or(u32::MAX),
+            open: open.map(|open| OpenSegment {
+                sequence: open.sequence,
+                parts: open.parts.as_slice().into(),
+                has_video: open.has_video,
+            }),
+            low_latency,
             segments: self.window.stored().collect(),
+        }
+    }
+
+    /// Sequence number and index of the part that comes next.
+    fn next_part(&self, cut_due: bool) -> (u64, usize) {
+        let sequence = self.next_complete();
+        match self.open_parts() {
+            parts if parts > 0 && cut_due => (sequence + 1, 0),
+            parts => (sequence, parts),
         }
     }
 
@@ -302,16 +472,14 @@ impl Rendition {
     }
 
     /// Whether the first picture, if there is one, can be decoded by itself.
-    fn begins_independently(&self, units: &[AccessUnit]) -> bool {
+    fn first_picture(&self, units: &[AccessUnit]) -> Option<bool> {
         let video = |id: TrackId| {
             self.carried
                 .iter()
                 .any(|track| track.id == id && track.kind() == TrackKind::Video)
         };
-        units
-            .iter()
-            .find(|unit| video(unit.track))
-            .is_none_or(AccessUnit::is_random_access)
+        let first = units.iter().find(|unit| video(unit.track));
+        first.map(AccessUnit::is_random_access)
     }
 }
 

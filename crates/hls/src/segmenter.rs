@@ -7,16 +7,19 @@ use remux::LeftOut;
 
 use crate::config::{Config, WallTime};
 use crate::container::Container;
-use crate::cutter::{self, Boundary, Cutter, Decision};
+use crate::cutter::{self, Boundary, Cutter, Decision, SECOND};
+use crate::parts::{Lane, Mark, PartClock};
 use crate::playlist::FrameRate;
 use crate::presentation::{Init, Presentation};
-use crate::rendition::{Common, Cut, Rendition};
+use crate::rendition::{Common, Cut, Opening, Rendition};
 use crate::window::Rules;
 
 /// What an access unit costs in the open segment besides its bytes.
 const UNIT_OVERHEAD: usize = 128;
 /// A first segment of sound alone is cut short only from this length on, in ticks of 90 kHz.
 const SHORTEST_SOUND: i64 = 45_000;
+/// Parts of one segment at most: their lines are in every playlist.
+const MAX_PARTS: usize = 512;
 
 /// Cuts one stream into HLS segments and keeps the window of each container.
 ///
@@ -37,6 +40,8 @@ pub struct Segmenter {
     /// Those that a container carries, the cutting one first.
     served: Vec<Served>,
     cutter: Cutter,
+    /// Known when the first segment ends, where there are parts.
+    parts: Option<PartClock>,
     open: Open,
     /// The newest complete segment, while a container that is off may ask for it.
     newest: Option<Cut>,
@@ -65,9 +70,11 @@ struct Served {
 #[derive(Debug, Default)]
 struct Open {
     units: Vec<AccessUnit>,
+    /// Complete parts.
+    marks: Vec<Mark>,
     bytes: usize,
-    /// It began with a random access unit of the video.
-    whole: bool,
+    /// Whether its video began with a random access unit.
+    whole: Option<bool>,
 }
 
 /// Whether video units can be decoded by somebody who saw nothing before.
@@ -134,6 +141,7 @@ impl Segmenter {
     pub fn new(config: Config) -> Self {
         Self {
             cutter: Cutter::new(config.segment, config.limits.max_target),
+            parts: None,
             config,
             tracks: TrackList::default(),
             others: Vec::new(),
@@ -167,6 +175,7 @@ impl Segmenter {
                 .push(&newest, target_ms, rules);
             self.hold(newest);
         }
+        self.make_parts();
     }
 
     /// Whether the container was enabled.
@@ -251,10 +260,11 @@ impl Segmenter {
             return;
         };
         let tail = self.open.units.split_off(index);
+        let (boundary, carried) = self.settle_between(boundary);
         self.cut(boundary, tail.first().cloned().as_ref());
         self.cutter.rewind();
         self.cutter.open_at(boundary.next_start);
-        for unit in tail {
+        for unit in carried.into_iter().chain(tail) {
             let served = self.served.iter().find(|s| s.track == unit.track);
             if let Some(&served) = served {
                 let time = cutter::ticks(served.timescale, unit.dts);
@@ -301,6 +311,8 @@ impl Segmenter {
             stream: &self.config.stream,
             epoch: self.config.epoch,
             target_ms: target_ms.map_or(0, unsigned),
+            part_ms: self.part_ms(),
+            cut_due: self.is_cut_due(),
             ended: self.ended,
         };
         let inits: Vec<Init> = self
@@ -372,17 +384,22 @@ impl Segmenter {
 
     fn accept(&mut self, unit: AccessUnit, served: Served, time: i64, arrived: WallTime) {
         let size = unit.size_bytes() + UNIT_OVERHEAD;
-        let full = self.open.bytes + size > self.max_open_bytes();
+        let full =
+            self.open.bytes + size > self.max_open_bytes() || self.open.marks.len() >= MAX_PARTS;
         let random_access = unit.is_random_access();
         match self.cutter.decide(unit.track, time, random_access, full) {
             Decision::Stay => {}
+            Decision::Cut(boundary) if boundary.gap => {
+                let boundary = self.settle(boundary);
+                self.cut(boundary, None);
+                self.break_timeline();
+            }
             Decision::Cut(boundary) => {
-                let follows = (!boundary.gap).then_some(&unit);
-                self.cut(boundary, follows);
-                if boundary.gap {
-                    self.break_timeline();
-                } else {
-                    self.cutter.open_at(boundary.next_start);
+                let (boundary, carried) = self.settle_between(boundary);
+                self.cut(boundary, Some(&unit));
+                self.cutter.open_at(boundary.next_start);
+                for unit in carried {
+                    self.rejoin(unit);
                 }
             }
             Decision::Break => {
@@ -394,9 +411,14 @@ impl Segmenter {
                 }
             }
         }
-        let is_video = served.kind == TrackKind::Video;
-        if self.open.units.is_empty() {
-            self.open.whole = is_video && random_access;
+        self.join(unit, served, time, arrived);
+    }
+
+    /// A unit joins the open segment, or opens one.
+    fn join(&mut self, unit: AccessUnit, served: Served, time: i64, arrived: WallTime) {
+        let random_access = unit.is_random_access();
+        if served.kind == TrackKind::Video {
+            self.open.whole.get_or_insert(random_access);
         }
         self.cutter.push(unit.track, time, random_access);
         if self.clock.is_none() {
@@ -406,8 +428,130 @@ impl Segmenter {
                 media_ms: cutter::millis(start),
             });
         }
-        self.open.bytes += size;
+        self.open.bytes += unit.size_bytes() + UNIT_OVERHEAD;
         self.open.units.push(unit);
+        self.advance_parts(served.track, time);
+    }
+
+    /// A unit of the segment that was cut just now joins the next one.
+    fn rejoin(&mut self, unit: AccessUnit) {
+        if let Some(&served) = self.served.iter().find(|s| s.track == unit.track) {
+            let time = cutter::ticks(served.timescale, unit.dts);
+            // The clock's anchor is set: when it arrived does not matter any more.
+            self.join(unit, served, time, WallTime(0));
+        }
+    }
+
+    /// Ends the parts that this unit, the newest of the open segment, ends.
+    fn advance_parts(&mut self, track: TrackId, time: i64) {
+        let lane = self.lane(track);
+        let (Some(parts), Some(start)) = (&mut self.parts, self.cutter.start()) else {
+            return;
+        };
+        if !parts.is_open() {
+            parts.open(start, self.cutter.latest_end(start));
+        }
+        let before = self.open.marks.len();
+        parts.before(lane, time, &mut self.open.marks);
+        parts.after(lane, time, &mut self.open.marks);
+        if self.open.marks.len() > before {
+            self.make_parts();
+        }
+    }
+
+    /// The whole open segment in parts, before it ends at `end`: for the first one, whose frames
+    /// fix the part target.
+    fn begin_parts(&mut self, end: i64) {
+        let (None, Some(wanted), Some(start)) =
+            (&self.parts, self.config.part, self.cutter.start())
+        else {
+            return;
+        };
+        let wanted = Timescale::NINETY_KHZ.ticks(wanted).0;
+        let wanted = wanted.clamp(SECOND / 5, SECOND);
+        let times: Vec<(Lane, i64)> = self
+            .open
+            .units
+            .iter()
+            .filter_map(|unit| {
+                let served = self.served.iter().find(|s| s.track == unit.track)?;
+                let time = cutter::ticks(served.timescale, unit.dts);
+                Some((self.lane(unit.track), time))
+            })
+            .collect();
+        let lead = times.iter().filter(|(lane, _)| *lane == Lane::Leading);
+        let others = times.iter().any(|(lane, _)| *lane == Lane::Other);
+        let longest = self.cutter.least_target();
+        let mut parts = PartClock::new(wanted, lead.map(|(_, time)| *time), others, longest);
+        parts.open(start, self.cutter.latest_end(start).min(end));
+        for (lane, time) in times {
+            parts.before(lane, time, &mut self.open.marks);
+            parts.after(lane, time, &mut self.open.marks);
+        }
+        self.parts = Some(parts);
+    }
+
+    /// Muxes the parts that have ended, for the container that has them.
+    fn make_parts(&mut self) {
+        let Some(start) = self.cutter.start() else {
+            return;
+        };
+        let opening = self.opening(start);
+        let units = &self.open.units;
+        let renditions = self.renditions.iter_mut();
+        for rendition in renditions.filter(|r| r.is_enabled() && r.makes_parts()) {
+            let made = rendition.open_parts();
+            let mut from = match made {
+                0 => 0,
+                made => self.open.marks.get(made - 1).map_or(0, |mark| mark.units),
+            };
+            for mark in self.open.marks.iter().skip(made) {
+                let units = units.get(from..mark.units).unwrap_or_default();
+                rendition.part(opening, units, &[], mark.duration_ms());
+                from = mark.units;
+                self.tracks_used = true;
+                self.dirty = true;
+            }
+        }
+    }
+
+    /// What is known of the segment that begins at `start`.
+    fn opening(&self, start: i64) -> Opening {
+        Opening {
+            sequence: self.sequence(),
+            discontinuities: self.discontinuities(),
+            wall_ms: self.wall_at(cutter::millis(start)),
+            broke: self.broke,
+        }
+    }
+
+    /// Wall time of a media time in milliseconds.
+    fn wall_at(&self, media_ms: i64) -> i64 {
+        let anchor = self.clock.unwrap_or(Anchor {
+            wall_ms: 0,
+            media_ms,
+        });
+        let since = media_ms.saturating_sub(anchor.media_ms);
+        anchor.wall_ms.saturating_add(since)
+    }
+
+    fn lane(&self, track: TrackId) -> Lane {
+        match self.served.first() {
+            Some(first) if first.track == track => Lane::Leading,
+            _ => Lane::Other,
+        }
+    }
+
+    /// The part target in milliseconds, once it is known.
+    fn part_ms(&self) -> Option<u64> {
+        let parts = self.parts.as_ref()?;
+        Some(unsigned(cutter::millis(parts.target())))
+    }
+
+    /// Whether the next part is expected to begin a segment.
+    fn is_cut_due(&self) -> bool {
+        let next = self.parts.as_ref().and_then(PartClock::between_parts);
+        next.is_some_and(|next| self.cutter.is_cut_due(next))
     }
 
     /// Ends the open segment at a boundary and gives it to the renditions; `follows` is the unit
@@ -416,43 +560,37 @@ impl Segmenter {
         let Some(start) = self.cutter.start() else {
             return;
         };
+        let opening = self.opening(start);
         self.cutter.close(boundary);
-        let open = std::mem::take(&mut self.open);
+        let mut open = std::mem::take(&mut self.open);
+        if let Some(parts) = &mut self.parts {
+            parts.close(boundary.end, &mut open.marks);
+        }
         if open.units.is_empty() {
             return;
         }
+        self.broke = false;
         let (start_ms, end_ms) = (cutter::millis(start), cutter::millis(boundary.end));
-        let anchor = self.clock.unwrap_or(Anchor {
-            wall_ms: 0,
-            media_ms: start_ms,
-        });
-        let wall_at = |ms: i64| {
-            anchor
-                .wall_ms
-                .saturating_add(ms.saturating_sub(anchor.media_ms))
-        };
-        self.next_wall_ms = Some(wall_at(end_ms));
+        self.next_wall_ms = Some(self.wall_at(end_ms));
         let ends_at_video = follows.is_some_and(|unit| {
             let cutting = self.served.first();
             cutting.is_some_and(|s| s.track == unit.track && s.kind == TrackKind::Video)
         });
-        let whole = open.whole && ends_at_video && !boundary.forced;
+        let whole = open.whole == Some(true) && ends_at_video && !boundary.forced;
         let cut = Cut {
-            sequence: self.sequence(),
-            discontinuities: self.discontinuities(),
+            opening,
             ends: follows
                 .map(|unit| (unit.track, unit.dts))
                 .into_iter()
                 .collect(),
             duration_ms: unsigned(end_ms - start_ms).max(1),
-            wall_ms: wall_at(start_ms),
-            broke: std::mem::take(&mut self.broke),
             frame_rate: whole.then(|| FrameRate {
                 frames: self.video_units(&open.units),
                 per: unsigned(boundary.end - start),
                 hz: u64::from(Timescale::NINETY_KHZ.hz()),
             }),
             units: open.units,
+            marks: open.marks,
         };
         self.stats.segments += 1;
         self.stats.forced_cuts += u64::from(boundary.forced);
@@ -466,9 +604,43 @@ impl Segmenter {
         self.dirty = true;
     }
 
+    /// A boundary at which the parts of the open segment end too.
+    fn settle(&mut self, boundary: Boundary) -> Boundary {
+        self.begin_parts(boundary.end);
+        let parts = self.parts.as_ref();
+        let end = parts.map_or(boundary.end, |parts| parts.settle(boundary.end));
+        Boundary {
+            end,
+            next_start: if boundary.gap {
+                boundary.next_start
+            } else {
+                end
+            },
+            ..boundary
+        }
+    }
+
+    /// As [`settle`](Self::settle), where the segment can end with its last part: what the other
+    /// track has since then is given back, for the next segment. It came between the last picture
+    /// and the key frame, and would be a part of nearly no duration.
+    fn settle_between(&mut self, boundary: Boundary) -> (Boundary, Vec<AccessUnit>) {
+        self.begin_parts(boundary.end);
+        let end = self.parts.as_ref().and_then(|p| p.boundary(boundary.end));
+        let (Some(end), Some(mark)) = (end, self.open.marks.last()) else {
+            return (self.settle(boundary), Vec::new());
+        };
+        let boundary = Boundary {
+            end,
+            next_start: end,
+            ..boundary
+        };
+        (boundary, self.open.units.split_off(mark.units))
+    }
+
     /// Ends the open segment where its units end.
     fn end_open(&mut self) {
         if let Some(boundary) = self.cutter.boundary_here() {
+            let boundary = self.settle(boundary);
             self.cut(boundary, None);
         }
     }
@@ -509,7 +681,12 @@ impl Segmenter {
     /// segments that are not listed any more, then listed ones, from the larger rendition, then
     /// the units held for a container that is off.
     fn keep_within_bytes(&mut self) {
-        let allowed = self.config.limits.max_bytes - self.max_open_bytes();
+        // The open segment is held twice where it is made in parts: as units, and muxed.
+        let open = match self.config.part {
+            Some(_) => 2 * self.max_open_bytes(),
+            None => self.max_open_bytes(),
+        };
+        let allowed = self.config.limits.max_bytes - open;
         while self.bytes() > allowed {
             let mut largest_first: Vec<&mut Rendition> = self.renditions.iter_mut().collect();
             largest_first.sort_by_key(|rendition| std::cmp::Reverse(rendition.bytes()));

@@ -10,13 +10,14 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
-
+use crate::body::Body;
 use crate::container::HasVideo;
 use crate::presentation::Stored;
 
 /// What a segment costs besides its bytes: its records and its lines in playlists.
 const SEGMENT_OVERHEAD: usize = 1_024;
+/// What a part costs besides its bytes.
+pub(crate) const PART_OVERHEAD: usize = 256;
 
 /// A complete segment.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ pub(crate) struct Segment {
     pub(crate) discontinuity: bool,
     /// Which init segment it needs.
     pub(crate) init: Option<u32>,
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
 }
 
@@ -126,12 +127,17 @@ impl Window {
         true
     }
 
-    pub(crate) fn listed(&self) -> impl ExactSizeIterator<Item = &Segment> {
+    pub(crate) fn listed(&self) -> impl DoubleEndedIterator<Item = &Segment> + ExactSizeIterator {
         self.listed.iter()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.listed.is_empty()
+    }
+
+    /// Duration of all that is listed.
+    pub(crate) fn listed_ms(&self) -> u64 {
+        self.listed_ms
     }
 
     pub(crate) fn last_sequence(&self) -> Option<u64> {
@@ -173,7 +179,7 @@ impl Window {
 }
 
 fn cost(segment: &Segment) -> usize {
-    segment.body.len() + SEGMENT_OVERHEAD
+    segment.body.len() + SEGMENT_OVERHEAD + PART_OVERHEAD * segment.body.as_parts().len()
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use hls::{Container, Segmenter, WallTime};
+use hls::{Config, Container, Segmenter, WallTime};
 use media::{AccessUnit, TrackId};
 use proptest::prelude::*;
 use support::checker::Checker;
+use support::low_latency;
 use support::transport::{Times, mp4_times, ts_times};
 use support::*;
 
@@ -99,12 +100,14 @@ fn append(all: &mut Times, more: Times) {
 /// Watches both containers after each unit, as the busiest viewer could.
 struct Watch {
     checkers: [Checker; 2],
+    parts: Option<low_latency::Checker>,
 }
 
 impl Watch {
-    fn new() -> Self {
+    fn new(config: &Config) -> Self {
         Self {
             checkers: Default::default(),
+            parts: config.part.map(|_| low_latency::Checker::default()),
         }
     }
 
@@ -112,6 +115,9 @@ impl Watch {
         if let Some(presentation) = segmenter.changed() {
             for (checker, container) in self.checkers.iter_mut().zip(Container::ALL) {
                 checker.check(&presentation, container);
+            }
+            if let Some(parts) = &mut self.parts {
+                parts.check(&presentation);
             }
         }
     }
@@ -138,6 +144,21 @@ impl Watch {
     }
 }
 
+/// Settings with and without parts, and windows with and without delta updates.
+fn settings() -> impl Strategy<Value = Config> {
+    let part = prop_oneof![
+        1 => Just(None),
+        3 => (200_u64..=1_000).prop_map(Some),
+        2 => Just(Some(333)),
+    ];
+    (part, 3_usize..30).prop_map(|(part, segments)| {
+        let mut config = config();
+        config.part = part.map(std::time::Duration::from_millis);
+        config.segments = segments;
+        config
+    })
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -146,6 +167,7 @@ proptest! {
         scene in scene(),
         start in prop_oneof![Just(0_i64), 1_000_i64..10_000_000],
         only in 0_u8..3,
+        config in settings(),
     ) {
         let (mut units, _) = play(&scene, start + 500, &mut (0, 0));
         let tracks = match only {
@@ -154,8 +176,8 @@ proptest! {
             _ => list(vec![audio_track()]),
         };
         units.retain(|unit| tracks.get(unit.track).is_some());
-        let mut segmenter = segmenter(&tracks);
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(&config);
+        let mut segmenter = segmenter_of(config, &tracks);
         watch.feed(&mut segmenter, &units, EPOCH_WALL);
         segmenter.finish();
         watch.look(&mut segmenter);
@@ -184,10 +206,10 @@ proptest! {
     }
 
     #[test]
-    fn both_containers_are_cut_at_the_same_units(scene in scene()) {
+    fn both_containers_are_cut_at_the_same_units(scene in scene(), config in settings()) {
         let (units, _) = play(&scene, 5_000, &mut (0, 0));
-        let mut segmenter = segmenter(&both());
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(&config);
+        let mut segmenter = segmenter_of(config, &both());
         watch.feed(&mut segmenter, &units, EPOCH_WALL);
         segmenter.finish();
         watch.look(&mut segmenter);
@@ -222,9 +244,10 @@ proptest! {
             ),
             1..600,
         ),
+        config in settings(),
     ) {
-        let mut segmenter = segmenter(&both());
-        let mut watch = Watch::new();
+        let mut watch = Watch::new(&config);
+        let mut segmenter = segmenter_of(config, &both());
         let (mut dts, mut number) = (0_i64, 0);
         for (track, step, offset, key, wall) in units {
             dts = dts.saturating_add(step);
@@ -247,14 +270,15 @@ proptest! {
         wall in prop::collection::vec(-100_000_i64..100_000, 5),
         catch_up in 0_usize..3_000,
         late in any::<bool>(),
+        config in settings(),
     ) {
-        let mut segmenter = Segmenter::new(config());
+        let mut watch = Watch::new(&config);
+        let mut segmenter = Segmenter::new(config);
         segmenter.enable(Container::Fmp4);
         if !late {
             segmenter.enable(Container::Ts);
         }
         segmenter.tracks(&both());
-        let mut watch = Watch::new();
         let (mut start, mut numbers, mut total) = (0_i64, (0, 0), 0_u64);
         let mut other = false;
         for ((scene, between), wall) in scenes.iter().zip(wall) {

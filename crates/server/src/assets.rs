@@ -83,11 +83,11 @@ impl Assets {
             (asset.stored.clone(), other)
         };
         Some(Content {
-            body,
+            body: body.into(),
             gzip: Gzip::Here(gzip),
             content_type: asset.content_type,
             etag: asset.etag.clone(),
-            cache_control: content::NO_CACHE,
+            cache_control: content::NO_CACHE.into(),
         })
     }
 }
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn players_unpack_to_the_sizes_recorded() {
         let assets = Assets::new();
-        let versions = assets.get("vendor/VERSIONS.md").unwrap().body;
+        let versions = assets.get("vendor/VERSIONS.md").unwrap().body.joined();
         let versions = String::from_utf8_lossy(&versions).into_owned();
         for file in ["hls.light.min.js", "hls.worker.js", "mpegts.js"] {
             let row = versions

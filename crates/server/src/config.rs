@@ -54,6 +54,10 @@ pub struct HlsConfig {
     pub always: bool,
     /// Least length of a segment.
     pub segment: Duration,
+    /// Whether the fMP4 playlist is one of low latency.
+    pub low_latency: bool,
+    /// About how long a part is, where there are parts; 200 ms to 1 s.
+    pub part: Duration,
     /// Segments listed in a playlist.
     pub segments: usize,
     /// After this time without a request a stream is no longer segmented, unless `always`.
@@ -68,6 +72,8 @@ impl Default for HlsConfig {
             enabled: true,
             always: false,
             segment: Duration::from_secs(2),
+            low_latency: true,
+            part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
             limits: hls::Limits::default(),
@@ -134,6 +140,11 @@ pub struct Limits {
     pub h2_streams: u32,
     /// Requests that wait for a first segment at once. Threat: waiters by the thousand.
     pub waiting: usize,
+    /// Requests that wait for a part of one stream at once; each viewer of low latency has one or
+    /// two. Threat: waiters by the thousand.
+    pub hls_blocked_per_stream: usize,
+    /// The same over all streams.
+    pub hls_blocked: usize,
     /// HLS sessions counted per stream. Threat: invented user agents that fill the list.
     pub hls_sessions: usize,
     /// Viewers listed in one API answer. Threat: an answer that grows with the audience.
@@ -155,6 +166,8 @@ impl Default for Limits {
             api_rate: 5_000,
             h2_streams: 100,
             waiting: 4_096,
+            hls_blocked_per_stream: 8_192,
+            hls_blocked: 32_768,
             hls_sessions: 20_000,
             listed_viewers: 1_000,
         }

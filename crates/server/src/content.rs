@@ -1,6 +1,7 @@
 //! Sends bytes that are in memory: validators, conditions, ranges, compression, HEAD
 //! (RFC 9110 §8.8, §13, §14, RFC 9111).
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 
 use axum::body::Body;
@@ -13,6 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{Problem, Reason};
+use crate::pieces;
 
 /// Playlists: kept by caches, but asked about each time (H17).
 pub(crate) const NO_CACHE: &str = "no-cache";
@@ -28,13 +30,13 @@ pub(crate) const PRIVATE_IMMUTABLE: &str = "private, max-age=31536000, immutable
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     /// As it is.
-    pub(crate) body: Bytes,
+    pub(crate) body: hls::Body,
     /// The same, compressed, when it can be had so.
     pub(crate) gzip: Gzip,
     pub(crate) content_type: &'static str,
     /// With its quotation marks.
     pub(crate) etag: String,
-    pub(crate) cache_control: &'static str,
+    pub(crate) cache_control: Cow<'static, str>,
 }
 
 /// Whether content can be had compressed.
@@ -64,22 +66,24 @@ pub(crate) fn send(
 ) -> Result<Response, Problem> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert(
-        CACHE_CONTROL,
-        HeaderValue::from_static(content.cache_control),
-    );
+    if let Ok(value) = HeaderValue::from_str(&content.cache_control) {
+        headers.insert(CACHE_CONTROL, value);
+    }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content.content_type));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     let (body, etag) = match &content.gzip {
-        Gzip::Never => (&content.body, content.etag.clone()),
+        Gzip::Never => (content.body.clone(), content.etag.clone()),
         Gzip::Here(gzip) => {
             headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
             // Another representation has another validator; a range is one of plain bytes.
             if accepts_gzip(request) && !request.contains_key(RANGE) {
                 headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-                (gzip, format!("{}-gz\"", content.etag.trim_end_matches('"')))
+                (
+                    gzip.clone().into(),
+                    format!("{}-gz\"", content.etag.trim_end_matches('"')),
+                )
             } else {
-                (&content.body, content.etag.clone())
+                (content.body.clone(), content.etag.clone())
             }
         }
     };
@@ -94,25 +98,26 @@ pub(crate) fn send(
         return Ok(response);
     }
     // A range means something with GET only (RFC 9110 section 14.2).
+    let whole = body.len();
     let wanted = if method == Method::GET {
-        range(request, &etag, body.len())
+        range(request, &etag, whole)
     } else {
         Wanted::All
     };
-    let body = match wanted {
-        Wanted::All => body.clone(),
+    let (first, len) = match wanted {
+        Wanted::All => (0, whole),
         Wanted::Part { first, last } => {
-            let text = format!("bytes {first}-{last}/{}", body.len());
+            let text = format!("bytes {first}-{last}/{whole}");
             if let Ok(value) = HeaderValue::from_str(&text) {
                 headers.insert(CONTENT_RANGE, value);
             }
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-            body.slice(first..=last)
+            (first, last + 1 - first)
         }
         Wanted::Nothing => {
-            let detail = format!("the range lies outside 0-{}", body.len().saturating_sub(1));
+            let detail = format!("the range lies outside 0-{}", whole.saturating_sub(1));
             let problem = Problem::new(Reason::RangeInvalid, detail);
-            let size = HeaderValue::from_str(&format!("bytes */{}", body.len()));
+            let size = HeaderValue::from_str(&format!("bytes */{whole}"));
             return Err(match size {
                 Ok(size) => problem.with(CONTENT_RANGE, size),
                 Err(_) => problem,
@@ -120,9 +125,9 @@ pub(crate) fn send(
         }
     };
     let headers = response.headers_mut();
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len() as u64));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(len as u64));
     if method != Method::HEAD {
-        *response.body_mut() = Body::from(body);
+        *response.body_mut() = pieces::body(&body, first, len);
     }
     Ok(response)
 }

@@ -38,6 +38,7 @@ mod live;
 mod media;
 mod metrics;
 mod paths;
+mod pieces;
 mod router;
 mod sniff;
 mod state;

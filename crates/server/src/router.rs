@@ -329,6 +329,7 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
                 target,
                 method: &parts.method,
                 headers: &parts.headers,
+                query: parts.uri.query(),
                 asker: &asker,
                 links: links.as_ref(),
             };

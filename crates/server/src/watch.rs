@@ -137,9 +137,9 @@ fn page(
     let content = Content {
         gzip: Gzip::Never,
         etag: format!("\"{name}-{}\"", shared.config.version),
-        body: Bytes::from(body),
+        body: Bytes::from(body).into(),
         content_type,
-        cache_control: content::NO_CACHE,
+        cache_control: content::NO_CACHE.into(),
     };
     content::send(&content, method, headers)
 }

@@ -13,7 +13,7 @@ fn segment(sequence: u64, duration_ms: u64, discontinuity: bool) -> Segment {
         wall_ms: 0,
         discontinuity,
         init: None,
-        body: Bytes::from_static(b"media"),
+        body: bytes::Bytes::from_static(b"media").into(),
         has_video: HasVideo::Yes,
     }
 }

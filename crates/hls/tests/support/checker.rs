@@ -121,11 +121,15 @@ impl Checker {
                 let map = map
                     .as_ref()
                     .expect("H10: EXT-X-MAP before the first segment");
-                let init = presentation.resource(map).expect("init segment").body;
+                let init = presentation
+                    .resource(map)
+                    .expect("init segment")
+                    .body
+                    .joined();
                 let before = self.inits.entry(map.clone()).or_insert(init.clone());
                 assert_eq!(*before, init, "{map} changed");
             }
-            let body = presentation.resource(&segment.uri).expect("listed").body;
+            let body = super::body(presentation, &segment.uri);
             let date = segment.program_date_time.expect("a date");
             let seen = Seen {
                 uri: segment.uri.clone(),
@@ -160,7 +164,7 @@ impl Checker {
             if self.gained_ms < removed_at + stays.min(3 * playlist.target_duration * 1_000) {
                 let found = presentation.resource(&seen.uri);
                 let found = found.unwrap_or_else(|| panic!("H3: {} went early", seen.uri));
-                assert_eq!(found.body, seen.body);
+                assert_eq!(found.body.joined(), seen.body);
             }
         }
     }

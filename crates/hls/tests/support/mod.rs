@@ -7,6 +7,7 @@
 )]
 
 pub mod checker;
+pub mod low_latency;
 pub mod transport;
 
 use std::sync::Arc;
@@ -104,8 +105,20 @@ pub fn config() -> Config {
     Config::new(&name, 0x6a1f)
 }
 
+/// With parts of 333 ms.
+pub fn low_latency() -> Config {
+    let mut config = config();
+    config.part = Some(Duration::from_millis(333));
+    config
+}
+
 pub fn segmenter(tracks: &Arc<TrackList>) -> Segmenter {
-    let mut segmenter = Segmenter::new(config());
+    segmenter_of(config(), tracks)
+}
+
+/// As [`segmenter`], with these settings.
+pub fn segmenter_of(config: Config, tracks: &Arc<TrackList>) -> Segmenter {
+    let mut segmenter = Segmenter::new(config);
     for container in Container::ALL {
         segmenter.enable(container);
     }
@@ -158,5 +171,5 @@ pub fn seconds(seconds: u64) -> Duration {
 
 /// The numbers of all pictures and sounds in a piece of MP4 or in order of their payloads.
 pub fn body(presentation: &Presentation, name: &str) -> Bytes {
-    presentation.resource(name).expect(name).body
+    presentation.resource(name).expect(name).body.joined()
 }

@@ -9,11 +9,12 @@ use bytes::Bytes;
 use hls::{Container, Presentation, Resource, Stats, Text};
 use hub::Stream;
 use media::StreamName;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
 use super::links::LinkedTexts;
 use super::sessions::Sessions;
+use crate::config::Limits;
 use crate::content;
 
 /// One stream's HLS.
@@ -32,6 +33,8 @@ pub(crate) struct Entry {
     // while anything waits.
     run: Mutex<Run>,
     pub(crate) sessions: Sessions,
+    /// Places for requests that wait for parts.
+    pub(super) blocked: Semaphore,
 }
 
 /// Where a stream's HLS is.
@@ -70,7 +73,7 @@ pub(crate) struct Snapshot {
     /// `None` until the present run has something to say.
     pub(crate) current: Option<Arc<Presentation>>,
     previous: Option<Arc<Presentation>>,
-    gzip: [OnceLock<Bytes>; 4],
+    gzip: [OnceLock<Bytes>; 5],
     /// Playlists of viewers who are let in by their links.
     pub(super) linked: LinkedTexts,
 }
@@ -93,6 +96,11 @@ impl Snapshot {
             .find_map(|presentation| presentation.resource(file))
     }
 
+    /// Whether a playlist says that the part of this name comes next.
+    pub(super) fn is_hinted(&self, file: &str) -> bool {
+        self.current.as_ref().is_some_and(|p| p.is_hinted(file))
+    }
+
     /// The compressed form of a playlist of `current`, made once.
     pub(crate) fn gzip(&self, container: Container, kind: PlaylistKind, text: &Text) -> Bytes {
         let index = match (container, kind) {
@@ -100,6 +108,7 @@ impl Snapshot {
             (Container::Fmp4, PlaylistKind::Media) => 1,
             (Container::Ts, PlaylistKind::Multivariant) => 2,
             (Container::Ts, PlaylistKind::Media) => 3,
+            (_, PlaylistKind::Delta) => 4,
         };
         self.gzip
             .get(index)
@@ -113,10 +122,12 @@ impl Snapshot {
 pub(crate) enum PlaylistKind {
     Multivariant,
     Media,
+    /// A delta update of the media playlist; of fMP4 only.
+    Delta,
 }
 
 impl Entry {
-    pub(super) fn new(name: StreamName, max_sessions: usize) -> Self {
+    pub(super) fn new(name: StreamName, limits: &Limits) -> Self {
         Self {
             name,
             snapshot: ArcSwapOption::empty(),
@@ -133,7 +144,8 @@ impl Entry {
                 left_out: Vec::new(),
                 stats: Default::default(),
             }),
-            sessions: Sessions::new(max_sessions),
+            sessions: Sessions::new(limits.hls_sessions),
+            blocked: Semaphore::new(limits.hls_blocked_per_stream),
         }
     }
 

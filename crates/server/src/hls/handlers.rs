@@ -6,6 +6,7 @@ use axum::response::Response;
 use hls::{Container, Playlists, Rendition};
 use http::{HeaderMap, Method};
 
+use super::blocking;
 use super::entry::{Entry, PlaylistKind, Snapshot};
 use super::registry::Hls;
 use super::sessions::{Asker, End, viewed};
@@ -19,6 +20,7 @@ pub(crate) struct Request<'a> {
     pub(crate) target: &'a Target,
     pub(crate) method: &'a Method,
     pub(crate) headers: &'a HeaderMap,
+    pub(crate) query: Option<&'a str>,
     pub(crate) asker: &'a Asker,
     /// What the links of playlists must carry for what they lead to.
     pub(crate) links: Option<&'a Arc<str>>,
@@ -55,7 +57,7 @@ pub(crate) async fn serve(hls: &Hls, request: Request<'_>) -> Option<Result<Resp
             if !hls.knows(name) {
                 return None;
             }
-            Some(resource(hls, file, &request))
+            Some(resource(hls, file, &request).await)
         }
         Target::Flv(_) | Target::Ts(_) => None,
     }
@@ -68,18 +70,34 @@ async fn playlist(
     kind: PlaylistKind,
     request: &Request<'_>,
 ) -> Result<Response, Problem> {
-    let (snapshot, playlists) = ready(hls, entry, container).await?;
+    let (mut snapshot, mut playlists) = ready(hls, entry, container).await?;
+    let mut kind = kind;
+    let mut cache_control = content::NO_CACHE.into();
     // The multivariant playlist alone is a look, not a viewer.
     if kind == PlaylistKind::Media {
         admit(entry, request)?;
+        let asked = blocking::directives(&snapshot, container, request.query)?;
+        if let Some(until) = asked.until {
+            snapshot = blocking::playlist(hls, entry, container, until).await?;
+            // What a later run or a changed stream has to offer instead.
+            (snapshot, playlists) = match of(&snapshot, container) {
+                Some(playlists) => (snapshot, playlists),
+                None => ready(hls, entry, container).await?,
+            };
+            cache_control = blocking::cache_control(&snapshot);
+        }
+        if asked.skip && playlists.delta.is_some() {
+            kind = PlaylistKind::Delta;
+        }
     }
-    let text = match kind {
-        PlaylistKind::Multivariant => &playlists.multivariant,
-        PlaylistKind::Media => &playlists.media,
+    let text = match (kind, &playlists.delta) {
+        (PlaylistKind::Multivariant, _) => &playlists.multivariant,
+        (PlaylistKind::Delta, Some(delta)) => delta,
+        (PlaylistKind::Media | PlaylistKind::Delta, _) => &playlists.media,
     };
     let content = match request.links {
         None => Content {
-            body: text.body.clone(),
+            body: text.body.clone().into(),
             gzip: Gzip::Here(if content::accepts_gzip(request.headers) {
                 snapshot.gzip(container, kind, text)
             } else {
@@ -87,22 +105,22 @@ async fn playlist(
             }),
             content_type: Container::PLAYLIST_TYPE,
             etag: text.etag.to_string(),
-            cache_control: content::NO_CACHE,
+            cache_control,
         },
         Some(query) => {
             let linked = snapshot.linked.get(container, kind, text, query);
             Content {
-                body: linked.body,
+                body: linked.body.into(),
                 gzip: Gzip::Here(linked.gzip),
                 content_type: Container::PLAYLIST_TYPE,
                 etag: linked.etag,
-                cache_control: content::PRIVATE_NO_CACHE,
+                cache_control: content::PRIVATE_NO_CACHE.into(),
             }
         }
     };
     let response = content::send(&content, request.method, request.headers)?;
     let ended = snapshot.current.as_ref().is_some_and(|p| p.ended());
-    let end = if ended && kind == PlaylistKind::Media && request.method == Method::GET {
+    let end = if ended && kind != PlaylistKind::Multivariant && request.method == Method::GET {
         End::Told
     } else {
         End::NotYet
@@ -113,7 +131,7 @@ async fn playlist(
     Ok(response)
 }
 
-fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Problem> {
+async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Problem> {
     let name = request.target.name();
     let missing = || {
         let detail =
@@ -123,7 +141,16 @@ fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Pr
     let entry = hls.get(name).ok_or_else(missing)?;
     entry.touch();
     let snapshot = entry.snapshot().ok_or_else(missing)?;
-    let found = snapshot.resource(file).ok_or_else(missing)?;
+    let found = match snapshot.resource(file) {
+        Some(found) => found,
+        // Announced: it is waited for.
+        None if snapshot.is_hinted(file) => {
+            admit(&entry, request)?;
+            let part = blocking::part(hls, &entry, file).await?;
+            part.ok_or_else(missing)?
+        }
+        None => return Err(missing()),
+    };
     admit(&entry, request)?;
     let content = Content {
         body: found.body,
@@ -131,8 +158,8 @@ fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Pr
         content_type: found.content_type,
         etag: found.etag.into(),
         cache_control: match request.links {
-            None => content::IMMUTABLE,
-            Some(_) => content::PRIVATE_IMMUTABLE,
+            None => content::IMMUTABLE.into(),
+            Some(_) => content::PRIVATE_IMMUTABLE.into(),
         },
     };
     let response = content::send(&content, request.method, request.headers)?;
@@ -158,7 +185,7 @@ async fn ready(
     hls: &Hls,
     entry: &Arc<Entry>,
     container: Container,
-) -> Result<(Arc<Snapshot>, Playlists), Problem> {
+) -> Result<(Arc<Snapshot>, Arc<Playlists>), Problem> {
     // Subscribed before the first look, so that no change is missed.
     let mut versions = entry.versions();
     let deadline = first_deadline(hls.config());
@@ -193,8 +220,16 @@ async fn ready(
     }
 }
 
+/// The playlists that a snapshot has for this container.
+fn of(snapshot: &Snapshot, container: Container) -> Option<Arc<Playlists>> {
+    match snapshot.current.as_ref()?.rendition(container) {
+        Rendition::Ready(playlists) => Some(Arc::clone(playlists)),
+        _ => None,
+    }
+}
+
 enum Look {
-    Ready(Arc<Snapshot>, Playlists),
+    Ready(Arc<Snapshot>, Arc<Playlists>),
     Refused(Problem),
     Wait,
 }
@@ -219,7 +254,7 @@ fn look(entry: &Arc<Entry>, container: Container) -> Look {
     };
     match current.rendition(container) {
         Rendition::Ready(playlists) => {
-            let playlists = playlists.clone();
+            let playlists = Arc::clone(playlists);
             Look::Ready(snapshot, playlists)
         }
         Rendition::Refused(reason) => {

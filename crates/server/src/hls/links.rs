@@ -46,6 +46,7 @@ impl LinkedTexts {
             (Container::Fmp4, PlaylistKind::Media) => 1,
             (Container::Ts, PlaylistKind::Multivariant) => 2,
             (Container::Ts, PlaylistKind::Media) => 3,
+            (_, PlaylistKind::Delta) => 4,
         };
         let key = (which, Arc::clone(query));
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,11 +125,13 @@ mod tests {
     #[test]
     fn every_uri_gets_the_query_and_nothing_else_changes() {
         let playlist = "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-MAP:URI=\"1a-init-0.mp4\",BYTERANGE=\"1@0\"\n\
-                        #EXTINF:2.04,\n1a-17.m4s\r\n\n#EXTINF:2,\n1a-18.m4s?x=1\n#EXT-X-ENDLIST";
+                        #EXTINF:2.04,\n1a-17.m4s\r\n\n#EXTINF:2,\n1a-18.m4s?x=1\n#EXT-X-PART:DURATION=0.32,URI=\"1a-19.0.m4s\",INDEPENDENT=YES\n\
+                        #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"1a-19.1.m4s\"\n#EXT-X-ENDLIST";
         assert_eq!(
             with_links(playlist, "token=a-b"),
             "#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-MAP:URI=\"1a-init-0.mp4?token=a-b\",BYTERANGE=\"1@0\"\n\
-             #EXTINF:2.04,\n1a-17.m4s?token=a-b\r\n\n#EXTINF:2,\n1a-18.m4s?x=1&token=a-b\n#EXT-X-ENDLIST"
+             #EXTINF:2.04,\n1a-17.m4s?token=a-b\r\n\n#EXTINF:2,\n1a-18.m4s?x=1&token=a-b\n#EXT-X-PART:DURATION=0.32,URI=\"1a-19.0.m4s?token=a-b\",INDEPENDENT=YES\n\
+             #EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"1a-19.1.m4s?token=a-b\"\n#EXT-X-ENDLIST"
         );
     }
 

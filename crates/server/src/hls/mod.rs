@@ -14,6 +14,7 @@
 //! A run is one [`hls::Segmenter`]. Every run has an epoch of its own, made of the wall clock, so
 //! that a URL never names two contents, not even over a restart of the process (H18).
 
+mod blocking;
 mod entry;
 mod handlers;
 mod links;

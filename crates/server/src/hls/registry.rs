@@ -26,13 +26,15 @@ pub(crate) struct Hls {
 
 struct Inner {
     config: HlsConfig,
-    max_sessions: usize,
+    limits: Limits,
     hub: Hub,
     clock: WallClock,
     tracker: TaskTracker,
     /// Cancelled: every run ends its playlists.
     finish: CancellationToken,
     waiting: Semaphore,
+    /// Places for requests that wait for parts, over all streams.
+    blocked: Semaphore,
     /// Bytes sent in all answers.
     sent: Arc<AtomicU64>,
     last_epoch: AtomicU64,
@@ -52,12 +54,13 @@ impl Hls {
         Self {
             inner: Arc::new(Inner {
                 config,
-                max_sessions: limits.hls_sessions,
+                limits: limits.clone(),
                 hub,
                 clock,
                 tracker,
                 finish: CancellationToken::new(),
                 waiting: Semaphore::new(limits.waiting),
+                blocked: Semaphore::new(limits.hls_blocked),
                 sent,
                 last_epoch: AtomicU64::new(0),
                 entries: Mutex::default(),
@@ -75,6 +78,15 @@ impl Hls {
 
     pub(super) fn waiting(&self) -> &Semaphore {
         &self.inner.waiting
+    }
+
+    pub(super) fn blocked(&self) -> &Semaphore {
+        &self.inner.blocked
+    }
+
+    #[cfg(test)]
+    pub(crate) fn blocked_places(&self) -> usize {
+        self.inner.blocked.available_permits()
     }
 
     #[cfg(test)]
@@ -102,7 +114,7 @@ impl Hls {
             (Some(entry), _) => entry,
             (None, None) => return None,
             (None, Some(_)) => {
-                let new = Entry::new(name.clone(), self.inner.max_sessions);
+                let new = Entry::new(name.clone(), &self.inner.limits);
                 let mut entries = self.entries();
                 Arc::clone(entries.entry(name.clone()).or_insert_with(|| Arc::new(new)))
             }
@@ -147,6 +159,7 @@ impl Hls {
         let mut config = hls::Config::new(name, self.epoch(now));
         config.segment = settings.segment;
         config.segments = settings.segments;
+        config.part = settings.low_latency.then_some(settings.part);
         config.limits = settings.limits;
         let first = first_sequence(now, settings.segment);
         match run.resume {

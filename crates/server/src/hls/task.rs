@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hls::{Container, Segmenter, WallTime};
-use hub::{Frame, Item, JoinAt, Received, Stream, Subscriber};
+use hub::{Frame, Hurry, Item, JoinAt, Received, Stream, Subscriber};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -12,8 +12,8 @@ use super::WallClock;
 use super::entry::{Entry, Resume};
 use crate::config::HlsConfig;
 
-/// How long units are gathered before the segmenter gets them: one wake-up for many. It delays a
-/// segment by at most this.
+/// How long units are gathered before the segmenter gets them, where nobody waits for parts: one
+/// wake-up for many. It delays a segment by at most this.
 const GATHER: Duration = Duration::from_millis(100);
 
 /// What a run works with.
@@ -60,6 +60,7 @@ pub(super) async fn run(context: Context, segmenter: Segmenter) {
     };
     let mut run = Running {
         frames: Vec::new(),
+        hurry: None,
         warned: Vec::new(),
         segmenter,
         context,
@@ -72,6 +73,8 @@ struct Running {
     context: Context,
     segmenter: Segmenter,
     frames: Vec<Arc<Frame>>,
+    /// Held while there are parts, which are made as their frames come.
+    hurry: Option<Hurry>,
     /// Sentences about left out tracks that have been logged.
     warned: Vec<String>,
 }
@@ -96,7 +99,7 @@ impl Running {
             let idle_at = self.context.entry.last_request() + self.context.config.idle;
             tokio::select! {
                 // Cancel safe: only waits.
-                () = tokio::time::sleep(GATHER), if flows => {
+                () = tokio::time::sleep(GATHER), if flows && self.hurry.is_none() => {
                     let drained = self.drain(&mut subscriber);
                     if drained == Drained::Ended {
                         return Over::Ended;
@@ -104,8 +107,11 @@ impl Running {
                     flows = drained == Drained::Frames;
                 }
                 // Cancel safe: nothing is read until it returns.
-                received = subscriber.read(&mut self.frames), if !flows => {
+                received = subscriber.read(&mut self.frames), if !flows || self.hurry.is_some() => {
                     if self.take(received) {
+                        return Over::Ended;
+                    }
+                    if self.hurry.is_some() && self.drain(&mut subscriber) == Drained::Ended {
                         return Over::Ended;
                     }
                     flows = true;
@@ -198,6 +204,9 @@ impl Running {
             if self.context.entry.wants(container) && !self.segmenter.is_enabled(container) {
                 self.segmenter.enable(container);
                 self.report_left_out();
+                if container == Container::Fmp4 && self.context.config.low_latency {
+                    self.hurry = Some(self.context.stream.hurry());
+                }
             }
         }
     }
@@ -231,9 +240,10 @@ impl Running {
 
     /// Publishes a change; false when another run has taken over.
     fn publish(&mut self) -> bool {
+        let changed = self.segmenter.changed();
         let stats = self.segmenter.stats();
         self.context.entry.set_stats(self.context.generation, stats);
-        let Some(presentation) = self.segmenter.changed() else {
+        let Some(presentation) = changed else {
             return true;
         };
         let resume = Resume {

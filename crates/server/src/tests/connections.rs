@@ -55,7 +55,7 @@ fn with_sink(config: Config) -> (Bench, Taken) {
     (bench, taken)
 }
 
-fn tls_pair() -> (Tls, Arc<rustls::ClientConfig>) {
+pub(super) fn tls_pair() -> (Tls, Arc<rustls::ClientConfig>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let cert = made.cert.der().clone();
     let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
@@ -77,7 +77,7 @@ fn tls_pair() -> (Tls, Arc<rustls::ClientConfig>) {
     (Arc::new(ArcSwap::from_pointee(server)), Arc::new(client))
 }
 
-async fn tls_connect(
+pub(super) async fn tls_connect(
     addr: SocketAddr,
     mut client: rustls::ClientConfig,
     alpn: &[u8],

@@ -11,7 +11,9 @@ mod documented;
 mod fuzzed;
 mod headers;
 mod hls;
+mod http2;
 mod live;
+mod low_latency;
 mod openapi;
 mod pages;
 

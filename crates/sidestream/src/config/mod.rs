@@ -214,6 +214,10 @@ pub struct Hls {
     pub always: bool,
     /// Wanted length of a segment; cut at the next random access point.
     pub segment: Duration,
+    /// Whether the fMP4 playlist is one of low latency (LL-HLS), with segments in parts.
+    pub low_latency: bool,
+    /// About how long a part is; rounded to whole frames.
+    pub part: Duration,
     /// Segments in a playlist.
     pub segments: usize,
     /// Segmenting stops when nobody asked for this long.
@@ -226,6 +230,8 @@ impl Default for Hls {
             enabled: true,
             always: false,
             segment: Duration::from_secs(2),
+            low_latency: true,
+            part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
         }

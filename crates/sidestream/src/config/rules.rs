@@ -188,6 +188,12 @@ fn streams(config: &Config, complain: &mut dyn FnMut(&str, String)) {
         Duration::from_millis(500),
         seconds(60),
     );
+    between(
+        "hls.part",
+        config.hls.part,
+        Duration::from_millis(200),
+        seconds(1),
+    );
     between("hls.idle", config.hls.idle, seconds(5), seconds(86_400));
     if let Batch::Time(time) = config.fanout.batch {
         between("fanout.batch", time, Duration::ZERO, seconds(2));

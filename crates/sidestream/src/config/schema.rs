@@ -103,6 +103,8 @@ pub(super) static SECTIONS: &[Section] = &[
             "enabled" => hls.enabled,
             "always" => hls.always,
             "segment" => hls.segment,
+            "low_latency" => hls.low_latency,
+            "part" => hls.part,
             "segments" => hls.segments,
             "idle" => hls.idle,
         ],

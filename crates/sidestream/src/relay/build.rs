@@ -322,6 +322,8 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.hls.enabled = config.hls.enabled;
     server.hls.always = config.hls.always;
     server.hls.segment = config.hls.segment;
+    server.hls.low_latency = config.hls.low_latency;
+    server.hls.part = config.hls.part;
     server.hls.segments = config.hls.segments;
     server.hls.idle = config.hls.idle;
     server.metrics.enabled = config.metrics.enabled;

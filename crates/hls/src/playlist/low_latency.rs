@@ -1,0 +1,210 @@
+//! Media playlists with parts (RFC 8216bis): text of our own, since `m3u8-rs` writes neither
+//! header tags that it does not know nor what follows the last segment.
+//!
+//! ```text
+//! #EXT-X-SERVER-CONTROL:…  #EXT-X-PART-INF:…
+//! #EXT-X-SKIP:…                             in a delta update
+//! #EXT-X-PART:… …  #EXTINF:…  segment.m4s   parts of the newest segments only
+//! #EXT-X-PART:… …                           those of the segment that is being made
+//! #EXT-X-PRELOAD-HINT:…                     the next one
+//! ```
+
+use std::fmt::Write as _;
+
+use crate::body::Part;
+use crate::container::{init_name, part_name, segment_name};
+use crate::date::rfc3339;
+use crate::presentation::{LowLatency, Text};
+use crate::rendition::Opened;
+use crate::window::Window;
+
+use super::{Head, rendered};
+
+/// Target durations from the end within which segments list their parts (§6.2.2 asks to leave
+/// them out beyond three).
+const TARGETS_WITH_PARTS: u64 = 3;
+/// Target durations from the end within which a delta update leaves nothing out
+/// (`CAN-SKIP-UNTIL`, at least six: §4.4.3.8).
+const TARGETS_NOT_SKIPPED: u64 = 6;
+/// Part targets that players stay behind the end (`PART-HOLD-BACK`, §4.4.3.8 recommends three).
+const HOLD_BACK_PARTS: u64 = 3;
+
+/// A whole playlist, and its delta update where that leaves something out.
+pub(crate) fn media(
+    head: Head,
+    low_latency: LowLatency,
+    window: &Window,
+    open: Option<&Opened>,
+) -> (Text, Option<Text>) {
+    let open_ms = open.map_or(0, Opened::duration_ms);
+    let total_ms = window.listed_ms() + open_ms;
+    let skipped = skippable(head, window, total_ms);
+    let text = |skipped| Writer::new(head, low_latency).write(window, open, total_ms, skipped);
+    (text(0), (skipped > 0).then(|| text(skipped)))
+}
+
+/// Segments that end before the skip boundary.
+fn skippable(head: Head, window: &Window, total_ms: u64) -> usize {
+    let until_ms = TARGETS_NOT_SKIPPED * head.target_seconds * 1_000;
+    let mut rest_ms = total_ms;
+    window
+        .listed()
+        .take_while(|segment| {
+            rest_ms -= segment.duration_ms;
+            rest_ms >= until_ms
+        })
+        .count()
+}
+
+struct Writer {
+    head: Head,
+    low_latency: LowLatency,
+    out: String,
+}
+
+impl Writer {
+    fn new(head: Head, low_latency: LowLatency) -> Self {
+        Self {
+            head,
+            low_latency,
+            out: String::with_capacity(4 << 10),
+        }
+    }
+
+    fn write(
+        mut self,
+        window: &Window,
+        open: Option<&Opened>,
+        total_ms: u64,
+        skipped: usize,
+    ) -> Text {
+        self.header(window);
+        if skipped > 0 {
+            self.line(format_args!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"));
+        }
+        let with_parts_ms = TARGETS_WITH_PARTS * self.head.target_seconds * 1_000;
+        let (mut map, mut rest_ms) = (None, total_ms);
+        for (index, segment) in window.listed().enumerate() {
+            let begins_ms = rest_ms;
+            rest_ms -= segment.duration_ms;
+            if index < skipped {
+                continue;
+            }
+            self.before(
+                segment.discontinuity,
+                segment.init,
+                &mut map,
+                segment.wall_ms,
+            );
+            if begins_ms <= with_parts_ms {
+                self.parts(segment.sequence, segment.body.as_parts());
+            }
+            let name = segment_name(self.head.epoch, self.head.container, segment.sequence);
+            let duration = Seconds(segment.duration_ms);
+            self.line(format_args!("#EXTINF:{duration},\n{name}"));
+        }
+        if let Some(open) = open {
+            self.before(open.discontinuity, open.init, &mut map, open.wall_ms);
+            self.parts(open.sequence, &open.parts);
+        }
+        if self.head.ended {
+            self.line(format_args!("#EXT-X-ENDLIST"));
+        } else if let Some((sequence, part)) = self.low_latency.hint {
+            let name = part_name(self.head.epoch, sequence, part);
+            self.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}\""));
+        }
+        rendered(self.out.into_bytes())
+    }
+
+    fn header(&mut self, window: &Window) {
+        let target = self.head.target_seconds;
+        let part = Seconds(self.low_latency.part_ms);
+        let hold_back = Seconds(HOLD_BACK_PARTS * self.low_latency.part_ms);
+        let skip_until = TARGETS_NOT_SKIPPED * target;
+        // EXT-X-SKIP needs version 9 (§8); both forms say the same.
+        self.line(format_args!("#EXTM3U\n#EXT-X-VERSION:9"));
+        if self.head.independent {
+            self.line(format_args!("#EXT-X-INDEPENDENT-SEGMENTS"));
+        }
+        self.line(format_args!("#EXT-X-TARGETDURATION:{target}"));
+        self.line(format_args!(
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until},PART-HOLD-BACK={hold_back}"
+        ));
+        self.line(format_args!("#EXT-X-PART-INF:PART-TARGET={part}"));
+        let sequence = window.listed().next().map_or(0, |s| s.sequence);
+        self.line(format_args!("#EXT-X-MEDIA-SEQUENCE:{sequence}"));
+        if window.discontinuity_sequence() > 0 {
+            let count = window.discontinuity_sequence();
+            self.line(format_args!("#EXT-X-DISCONTINUITY-SEQUENCE:{count}"));
+        }
+    }
+
+    /// What precedes a segment or its first part; the map where it is another one than before.
+    fn before(
+        &mut self,
+        discontinuity: bool,
+        init: Option<u32>,
+        map: &mut Option<u32>,
+        wall_ms: i64,
+    ) {
+        if discontinuity {
+            self.line(format_args!("#EXT-X-DISCONTINUITY"));
+        }
+        if let Some(version) = init.filter(|_| init != *map) {
+            *map = init;
+            let name = init_name(self.head.epoch, version);
+            self.line(format_args!("#EXT-X-MAP:URI=\"{name}\""));
+        }
+        self.line(format_args!(
+            "#EXT-X-PROGRAM-DATE-TIME:{}",
+            rfc3339(wall_ms)
+        ));
+    }
+
+    fn parts(&mut self, sequence: u64, parts: &[Part]) {
+        for (index, part) in parts.iter().enumerate() {
+            let name = part_name(self.head.epoch, sequence, index);
+            let duration = Seconds(part.duration_ms);
+            let flag = match (&part.body, part.independent) {
+                (None, _) => ",GAP=YES",
+                (Some(_), true) => ",INDEPENDENT=YES",
+                (Some(_), false) => "",
+            };
+            self.line(format_args!(
+                "#EXT-X-PART:DURATION={duration},URI=\"{name}\"{flag}"
+            ));
+        }
+    }
+
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to memory does not fail.
+        let _ = writeln!(self.out, "{line}");
+    }
+}
+
+/// Milliseconds as seconds in their shortest decimal form.
+struct Seconds(u64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (whole, ms) = (self.0 / 1_000, self.0 % 1_000);
+        write!(f, "{whole}")?;
+        match ms {
+            0 => Ok(()),
+            ms if ms % 100 == 0 => write!(f, ".{}", ms / 100),
+            ms if ms % 10 == 0 => write!(f, ".{:02}", ms / 10),
+            ms => write!(f, ".{ms:03}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_written_in_their_shortest_form() {
+        let text = [0, 5, 40, 333, 900, 1_000, 2_040].map(|ms| Seconds(ms).to_string());
+        assert_eq!(text, ["0", "0.005", "0.04", "0.333", "0.9", "1", "2.04"]);
+    }
+}
