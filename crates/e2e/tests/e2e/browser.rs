@@ -6,7 +6,12 @@ use e2e::process::{command, run};
 use e2e::server::Server;
 use e2e::wait::secs;
 
-pub(crate) fn watch(server: &Server, stream: &str, protocol: &str, more: &[&str]) {
+pub(crate) fn watch(
+    server: &Server,
+    stream: &str,
+    protocol: &str,
+    more: &[&str],
+) -> serde_json::Value {
     let script = repository().join("crates/server/ui/e2e/watch.mjs");
     assert!(
         repository()
@@ -22,6 +27,7 @@ pub(crate) fn watch(server: &Server, stream: &str, protocol: &str, more: &[&str]
     assert_eq!(output.code, Some(0), "{}{}", output.text(), output.stderr);
     let seen: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(seen["state"], "playing", "{seen:#}");
+    seen
 }
 
 /// H.264 and AAC that run long enough for a slow browser.
@@ -42,7 +48,15 @@ fn chromium_plays_hls_ts_and_flv_on_the_watch_page() {
     let server = Server::start();
     let _publisher = publish(&server);
     for protocol in ["hls", "ts", "flv"] {
-        watch(&server, "live/cam", protocol, &[]);
+        let seen = watch(&server, "live/cam", protocol, &[]);
+        // hls.js plays fMP4 part by part, and waits for each; the transport stream has none.
+        let parts = seen["lowLatency"]["parts"].as_u64().unwrap();
+        let waits = seen["lowLatency"]["waits"].as_u64().unwrap();
+        if protocol == "hls" {
+            assert!(parts >= 5 && waits >= 5, "{seen:#}");
+        } else {
+            assert_eq!((parts, waits), (0, 0), "{seen:#}");
+        }
     }
 }
 

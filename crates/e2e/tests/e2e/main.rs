@@ -18,6 +18,7 @@ mod hls_http;
 mod hls_out;
 mod lifecycle;
 mod load;
+mod low_latency;
 mod names;
 mod probe;
 mod push;

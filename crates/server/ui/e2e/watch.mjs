@@ -30,6 +30,8 @@ const limitMs = Number(process.env.WATCH_TIMEOUT_S ?? 30) * 1000;
 const origin = new URL(base).origin;
 const offences = [];
 let requests = 0;
+/** Low latency HLS: playlists that are waited for, and parts of segments. */
+const lowLatency = { waits: 0, parts: 0 };
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -46,6 +48,8 @@ try {
   page.on('request', (request) => {
     const url = request.url();
     requests += 1;
+    if (url.includes('_HLS_msn=')) lowLatency.waits += 1;
+    if (/-\d+\.\d+\.m4s$/.test(url)) lowLatency.parts += 1;
     if (/^(blob|data):/.test(url)) return;
     if (new URL(url).origin !== origin) offences.push(`request to another origin: ${url}`);
   });
@@ -101,7 +105,7 @@ try {
   console.log(JSON.stringify({
     stream, proto, state: after.state, ...after.fields,
     totalVideoFrames: after.totalVideoFrames, droppedVideoFrames: after.droppedVideoFrames,
-    framesAdvance: frames, currentTimeAdvance: Number(advance.toFixed(3)), playingAfterMs, requests,
+    framesAdvance: frames, currentTimeAdvance: Number(advance.toFixed(3)), playingAfterMs, requests, lowLatency,
     videoWidth: after.width, videoHeight: after.height,
   }));
 } catch (error) {

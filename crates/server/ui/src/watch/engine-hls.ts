@@ -29,14 +29,19 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     backBufferLength: 30,
     // Slightly faster than real time after a stall, instead of drifting ever further behind.
     maxLiveSyncPlaybackRate: 1.05,
-    liveSyncDurationCount: 3,
-    liveMaxLatencyDurationCount: 10,
+    // Parts, and requests that wait for them, where the playlist has them. How far to stay behind is the playlist's
+    // to say (PART-HOLD-BACK, or three target durations): a count set here would override it.
+    lowLatencyMode: true,
     startFragPrefetch: true,
     // One fast retry; longer trouble is the page's to show and count down.
     manifestLoadPolicy: { default: policy(6_000, 8_000, 0) },
     playlistLoadPolicy: { default: policy(6_000, 8_000, 2) },
     fragLoadPolicy: { default: policy(10_000, 30_000, 2) },
   });
+
+  // Too far behind is behind by this many target durations. Not among the settings above, which hls.js takes only
+  // together with a distance of ours from the live edge.
+  hls.config.liveMaxLatencyDurationCount = 10;
 
   const recent: { bits: number; seconds: number }[] = [];
   let recoveries = 0;
