@@ -52,7 +52,7 @@ pub use budget::raise_open_files;
 pub use error::Error;
 pub use histogram::Quantiles;
 pub use limit::LimitServer;
-pub use plan::{Leave, Mode, Plan, Publish, View};
+pub use plan::{Hls, Leave, Mode, Plan, Publish, View};
 pub use process::{CpuUsed, Memory};
 pub use report::Report;
 pub use run::{Stage, run, usual_grace};

@@ -60,6 +60,19 @@ pub struct View {
     pub ramp: f64,
     /// What they do.
     pub mode: Mode,
+    /// How those read who play HLS.
+    pub hls: Hls,
+}
+
+/// How viewers read HLS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hls {
+    /// Whole segments, looked for at intervals.
+    #[default]
+    Segments,
+    /// Part by part, each waited for: low latency.
+    Parts,
 }
 
 /// What viewers do.
@@ -203,6 +216,7 @@ pub(crate) mod tests {
                 viewers,
                 ramp: 1.0,
                 mode,
+                hls: Hls::default(),
             }),
             touch: None,
             server_pids: Vec::new(),

@@ -17,6 +17,8 @@ pub(crate) struct Tally {
     pub(crate) late: Histogram,
     pub(crate) playlist: Histogram,
     pub(crate) segment: Histogram,
+    /// From the publisher's write of the newest picture in a segment or part to the end of its fetch.
+    pub(crate) edge: Histogram,
     /// By the number of the stream.
     pub(crate) streams: BTreeMap<u32, StreamTally>,
     /// The viewers that are expected to receive every frame.
@@ -86,6 +88,7 @@ impl Tally {
             (&mut self.late, &other.late),
             (&mut self.playlist, &other.playlist),
             (&mut self.segment, &other.segment),
+            (&mut self.edge, &other.edge),
         ] {
             mine.merge(theirs);
         }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Report;
 use crate::histogram::Quantiles;
-use crate::plan::{Leave, Mode};
+use crate::plan::{Hls, Leave, Mode};
 use crate::process::Memory;
 
 impl Report {
@@ -92,6 +92,7 @@ impl Report {
                 Some(Mode::Churn { leave: Leave::Media, .. }) => Some("media"),
                 _ => None,
             },
+            "parts": view.map(|view| view.hls == Hls::Parts),
             "touch": plan.touch.as_ref().map(ToString::to_string),
             "server_pids": plan.server_pids,
             "threads": plan.threads,
@@ -136,6 +137,7 @@ impl Report {
             "playlist_s": quantiles(self.playlist),
             "segments": self.counts.segments,
             "segment_s": quantiles(self.segment),
+            "edge_s": quantiles(self.edge),
             "segments_missed": self.counts.segments_missed,
             "http_errors": self.counts.http_errors,
         })

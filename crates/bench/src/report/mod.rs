@@ -72,8 +72,10 @@ pub struct Report {
     pub late: Quantiles,
     /// Fetches of playlists.
     pub playlist: Quantiles,
-    /// Fetches of segments.
+    /// Fetches of segments, or parts.
     pub segment: Quantiles,
+    /// From the publisher's write of the newest picture in a segment or part to the end of its fetch.
+    pub edge: Quantiles,
     /// Bytes that viewers received in the window.
     pub bytes_received: u64,
     /// Bytes that publishers sent in the window.
@@ -139,6 +141,7 @@ impl Report {
             late: tally.late.quantiles(),
             playlist: tally.playlist.quantiles(),
             segment: tally.segment.quantiles(),
+            edge: tally.edge.quantiles(),
             bytes_received: tally.bytes_received,
             bytes_sent: tally.bytes_sent,
             cpu: outcome.cpu_after.since(&outcome.cpu_before),

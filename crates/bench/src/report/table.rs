@@ -134,6 +134,7 @@ impl Report {
                     counts.http_errors,
                 ),
             ));
+            rows.push(("edge", long(self.edge)));
             rows.push((
                 "playlists",
                 format!("{}   {}", counts.playlists, long(self.playlist)),

@@ -1,5 +1,5 @@
 //! HLS as a player reads it: the playlist again and again, each segment once, over one kept
-//! connection (RFC 8216 §6.3). Whole segments; parts of low-latency HLS are left alone.
+//! connection (RFC 8216 §6.3). Whole segments; parts of low latency HLS are [`super::parts`]'.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::watch::Taking;
 /// Where a player begins: so many segments from the end.
 const FROM_END: usize = 3;
 /// Between two looks for a playlist that is not there yet.
-const RETRY: Duration = Duration::from_millis(200);
+pub(super) const RETRY: Duration = Duration::from_millis(200);
 /// Answers in a row that are not playlists, before it is a failure.
 const PATIENCE: u32 = 50;
 /// Bounds of the pause between two looks, whatever the playlist says.
@@ -28,13 +28,7 @@ const KEPT_BYTES: usize = 4 << 20;
 
 /// Follows the stream until it fails or ends.
 pub(super) async fn follow(seat: &mut Seat<'_>) -> Result<Infallible, Error> {
-    let mut follower = Follower {
-        client: Client::new(seat.number),
-        playlist: seat.address.clone(),
-        next: None,
-        init: None,
-        frames: SegmentFrames::default(),
-    };
+    let mut follower = Follower::new(seat);
     let give_up = Instant::now() + seat.shared.plan.connect_timeout;
     let mut failures = 0;
     loop {
@@ -71,9 +65,9 @@ enum Look {
     Playlist(Box<MediaPlaylist>),
 }
 
-struct Follower {
+pub(super) struct Follower {
     client: Client,
-    playlist: Address,
+    pub(super) playlist: Address,
     /// Media sequence number of the next segment.
     next: Option<u64>,
     /// The init segment that was read last.
@@ -82,6 +76,16 @@ struct Follower {
 }
 
 impl Follower {
+    pub(super) fn new(seat: &Seat<'_>) -> Self {
+        Self {
+            client: Client::new(seat.number),
+            playlist: seat.address.clone(),
+            next: None,
+            init: None,
+            frames: SegmentFrames::default(),
+        }
+    }
+
     /// Fetches the playlist.
     async fn look(&mut self, seat: &mut Seat<'_>) -> Result<Look, Error> {
         let address = self.playlist.clone();
@@ -141,16 +145,10 @@ impl Follower {
                     "segments are byte ranges, which are not read here".to_owned(),
                 ));
             }
-            if let Some(init) = init
-                && self.init.as_ref() != Some(init)
-            {
-                let address = self.playlist.join(init)?;
-                let (fetched, bytes) = self.fetch_whole(seat, &address).await?;
-                fetched.answer.expect(200)?;
-                self.frames.init(&bytes);
-                self.init = Some(init.clone());
+            if let Some(init) = init {
+                self.init(seat, init).await?;
             }
-            self.segment(seat, &segment.uri).await?;
+            self.piece(seat, &segment.uri).await?;
             self.next = Some(sequence + 1);
         }
         // A list that began anew, at a server that was started again.
@@ -158,12 +156,26 @@ impl Follower {
         Ok(end > next)
     }
 
-    async fn segment(&mut self, seat: &mut Seat<'_>, uri: &str) -> Result<(), Error> {
+    /// Fetches the init segment, unless it is the one read last.
+    pub(super) async fn init(&mut self, seat: &mut Seat<'_>, uri: &str) -> Result<(), Error> {
+        if self.init.as_deref() != Some(uri) {
+            let address = self.playlist.join(uri)?;
+            let (fetched, bytes) = self.fetch_whole(seat, &address).await?;
+            fetched.answer.expect(200)?;
+            self.frames.init(&bytes);
+            self.init = Some(uri.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Fetches a segment, or a part of one.
+    pub(super) async fn piece(&mut self, seat: &mut Seat<'_>, uri: &str) -> Result<(), Error> {
         let address = self.playlist.join(uri)?;
         let (tally, shared, watch) = (seat.tally, seat.shared, &mut seat.watch);
         let frames = &mut self.frames;
         frames.begin();
         let mut bytes = 0;
+        let mut newest_sent_ns = None;
         let fetched = self
             .client
             .fetch(&shared.dialer, &address, &mut |part, now_ns| {
@@ -175,7 +187,10 @@ impl Follower {
                 };
                 bytes += part.len() as u64;
                 taking.bytes(part.len() as u64);
-                frames.feed(part, &mut |stamp| taking.frame(stamp));
+                frames.feed(part, &mut |stamp| {
+                    newest_sent_ns = newest_sent_ns.max(stamp.map(|stamp| stamp.sent_ns));
+                    taking.frame(stamp);
+                });
                 Ok(())
             })
             .await?;
@@ -191,7 +206,10 @@ impl Follower {
             taking.tally.http_errors += 1;
             return Ok(());
         }
-        frames.end(&mut |stamp| taking.frame(stamp));
+        frames.end(&mut |stamp| {
+            newest_sent_ns = newest_sent_ns.max(stamp.map(|stamp| stamp.sent_ns));
+            taking.frame(stamp);
+        });
         // A segment begins with a random access point.
         taking.key();
         if taking.window.contains(fetched.ended_ns) {
@@ -200,13 +218,17 @@ impl Follower {
                 .tally
                 .segment
                 .add(micros(fetched.began_ns, fetched.ended_ns));
+            if let Some(sent_ns) = newest_sent_ns {
+                let edge = micros(sent_ns, fetched.ended_ns);
+                taking.tally.edge.add(edge);
+            }
         }
         seat.ready();
         Ok(())
     }
 
     /// Fetches something small.
-    async fn fetch_whole(
+    pub(super) async fn fetch_whole(
         &mut self,
         seat: &mut Seat<'_>,
         address: &Address,

@@ -2,6 +2,7 @@
 
 mod flv;
 mod hls;
+mod parts;
 mod raw;
 mod rtmp;
 mod stalled;
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use crate::Error;
 use crate::address::{Address, Protocol};
 use crate::clock::now_ns;
-use crate::plan::{Leave, Mode, View};
+use crate::plan::{Hls, Leave, Mode, View};
 use crate::shared::Shared;
 use crate::tally::{Tally, ViewerTally};
 use crate::transport::Transport;
@@ -103,7 +104,10 @@ async fn stay(
 ) -> Result<Infallible, Error> {
     let mut seat = Seat::new(shared, tally, view, number, slot)?;
     if seat.address.protocol == Protocol::Hls {
-        return hls::follow(&mut seat).await;
+        return match view.hls {
+            Hls::Segments => hls::follow(&mut seat).await,
+            Hls::Parts => parts::follow(&mut seat).await,
+        };
     }
     let limit = shared.plan.connect_timeout;
     let goal = match slot {

@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use ::bench::{Leave, LimitServer, Mode, Plan, Publish, Source, Stage, View, usual_grace};
+use ::bench::{Hls, Leave, LimitServer, Mode, Plan, Publish, Source, Stage, View, usual_grace};
 use bytes::Bytes;
 
 use super::args::{Bench, Global, LeaveName, Limit, ModeName, Reference};
@@ -86,6 +86,11 @@ fn plan(args: Bench) -> Result<Plan, String> {
         url,
         viewers: args.viewers.unwrap_or(1),
         ramp: args.ramp,
+        hls: if args.parts {
+            Hls::Parts
+        } else {
+            Hls::Segments
+        },
         mode: match args.mode {
             ModeName::Stay => Mode::Stay {
                 stalled: args.stalled,

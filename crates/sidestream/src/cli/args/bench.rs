@@ -64,6 +64,9 @@ pub(in crate::cli) struct Bench {
     /// So many of the viewers stop reading after their first key frame
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(in crate::cli) stalled: u32,
+    /// HLS viewers wait for each part of a low latency playlist, and fetch it
+    #[arg(long)]
+    pub(in crate::cli) parts: bool,
     /// An http:// address asked for once for each stream before the viewers come: starts HLS that is made on demand
     #[arg(long, value_name = "URL", value_parser = parse_template)]
     pub(in crate::cli) touch: Option<Template>,
