@@ -37,11 +37,6 @@ impl Plane for FakePlane {
         self.streams.lock().unwrap().remove(stream)
     }
 
-    fn publishing(&self) -> Vec<Publishing> {
-        let streams = self.streams.lock().unwrap();
-        streams.iter().map(|stream| publishing(stream)).collect()
-    }
-
     fn remove_file(&self, _path: &str) -> Answers<'_, Result<(), PlaneError>> {
         Box::pin(async { Ok(()) })
     }
