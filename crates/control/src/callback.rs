@@ -1,6 +1,6 @@
 //! Callbacks: every event, delivered to whoever asked for it, until it is acknowledged.
 //!
-//! An event and its deliveries are written in one transaction ([`outbox`]); a [`dispatcher`] sends what is due, in order per
+//! An event and its deliveries are written in one transaction (`outbox`); a `dispatcher` sends what is due, in order per
 //! stream, and stores what came of it. A crash between the two repeats a callback and loses none: receivers tell repeats by the
 //! header `webhook-id`, which is the event's id.
 //!

@@ -2,7 +2,7 @@
 //!
 //! Whoever may register an endpoint could otherwise make the relay talk to machines that only the relay can reach: the
 //! cloud's metadata service, a database, a router's console. The guard looks at *addresses*, after the name was resolved, in
-//! the resolver of the connection itself ([`PublicResolver`]): the address that was looked at is the address that is
+//! the resolver of the connection itself (`PublicResolver`): the address that was looked at is the address that is
 //! connected to, so a name that changes between two look-ups (DNS rebinding) gains nothing.
 
 use std::io;

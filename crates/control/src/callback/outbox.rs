@@ -38,7 +38,7 @@ words! {
         Sending = "sending",
         /// The receiver has acknowledged it.
         Delivered = "delivered",
-        /// It was given up; [`retry`] and replay bring it back.
+        /// It was given up; `retry` and replay bring it back.
         Dead = "dead",
     }
 }
