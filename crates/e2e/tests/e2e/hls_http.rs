@@ -251,8 +251,9 @@ fn gstreamer_plays_both_containers_through_hlsdemux2() {
         let lines = play.stdout_lines();
         let (mut place, mut row, mut jumps): (Option<usize>, _, _) = (None, 0, 0);
         // 75 decoded pictures in a row, each the one that follows in the (looping) source. It knows
-        // no parts, and moves once to where it thinks the live edge is, now and then, after its
-        // first segment; what it then plays has no other jump.
+        // no parts: with low latency it moves once, now and then, to where it thinks the live edge
+        // is, after its first segment; what it then plays has no other jump.
+        let may_jump = usize::from(!path.ends_with(".ts.m3u8"));
         while row < 75 {
             let line = lines.recv_timeout(secs(30));
             let line =
@@ -268,7 +269,7 @@ fn gstreamer_plays_both_containers_through_hlsdemux2() {
             };
             if next.is_some_and(|next| next != found) {
                 (row, jumps) = (0, jumps + 1);
-                assert!(jumps < 2, "{path}: picture {found} after {place:?}");
+                assert!(jumps <= may_jump, "{path}: picture {found} after {place:?}");
             }
             (place, row) = (Some(found), row + 1);
         }
