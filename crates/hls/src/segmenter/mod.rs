@@ -1,0 +1,406 @@
+//! Units in, snapshots out: joins the cutter's decisions with the renditions.
+
+mod budget;
+mod cuts;
+mod parts;
+mod stats;
+mod units;
+
+use std::sync::Arc;
+
+use media::{AccessUnit, Timescale, TrackId, TrackKind, TrackList};
+use remux::LeftOut;
+
+use crate::config::{Config, WallTime};
+use crate::container::Container;
+use crate::cutter::{self, Cutter};
+use crate::parts::{Mark, PartClock};
+use crate::presentation::{Init, Presentation};
+use crate::rendition::{Common, Cut, Rendition};
+use crate::window::Rules;
+
+pub use stats::Stats;
+
+/// What an access unit costs in the open segment besides its bytes.
+const UNIT_OVERHEAD: usize = 128;
+/// Parts of one segment at most: their lines are in every playlist.
+const MAX_PARTS: usize = 512;
+
+/// Cuts one stream into HLS segments and keeps the window of each container.
+///
+/// # Contract
+/// Feed it in the stream's order: [`tracks`](Self::tracks) before the first unit and whenever the
+/// list changes, each [`unit`](Self::unit), [`discontinuity`](Self::discontinuity) where the
+/// timeline broke or units were lost, [`caught_up`](Self::caught_up) once after the units that a
+/// ring held already, [`finish`](Self::finish) at the end. After each call, or after a batch of
+/// calls, [`changed`](Self::changed) gives the new snapshot to publish, if there is one. Nothing
+/// here fails or panics: what cannot be served is counted or refused with a reason.
+#[derive(Debug)]
+pub struct Segmenter {
+    config: Config,
+    /// The tracks that may be served: default video and audio.
+    tracks: TrackList,
+    /// The stream's other tracks.
+    others: Vec<LeftOut>,
+    /// Those that a container carries, the cutting one first.
+    served: Vec<Served>,
+    cutter: Cutter,
+    /// Known when the first segment ends, where there are parts.
+    parts: Option<PartClock>,
+    open: Open,
+    /// The newest complete segment, while a container that is off may ask for it.
+    newest: Option<Cut>,
+    renditions: [Rendition; 2],
+    video: VideoState,
+    clock: Option<Anchor>,
+    /// Wall time at which the next segment begins if the timeline goes on.
+    next_wall_ms: Option<i64>,
+    /// The timeline broke since the last complete segment.
+    broke: bool,
+    /// A segment was cut since the tracks changed.
+    tracks_used: bool,
+    ended: bool,
+    dirty: bool,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Served {
+    track: TrackId,
+    kind: TrackKind,
+    timescale: Timescale,
+}
+
+/// The units of the open segment.
+#[derive(Debug, Default)]
+struct Open {
+    units: Vec<AccessUnit>,
+    /// Complete parts.
+    marks: Vec<Mark>,
+    bytes: usize,
+    /// Whether its video began with a random access unit.
+    whole: Option<bool>,
+}
+
+/// Whether video units can be decoded by somebody who saw nothing before.
+#[derive(Clone, Copy, Debug)]
+enum VideoState {
+    /// Waiting for a random access unit, since the first unit that was not one.
+    Awaiting {
+        since: Option<i64>,
+    },
+    Running,
+}
+
+/// Joins media time and wall time; a new one only where the timeline broke (H11).
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    wall_ms: i64,
+    media_ms: i64,
+}
+
+impl Segmenter {
+    /// A segmenter that has seen nothing, with no container enabled.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            cutter: Cutter::new(config.segment, config.limits.max_target),
+            parts: None,
+            config,
+            tracks: TrackList::default(),
+            others: Vec::new(),
+            served: Vec::new(),
+            open: Open::default(),
+            newest: None,
+            renditions: Container::ALL.map(Rendition::new),
+            video: VideoState::Awaiting { since: None },
+            clock: None,
+            next_wall_ms: None,
+            broke: false,
+            tracks_used: false,
+            ended: false,
+            dirty: true,
+            stats: Stats::default(),
+        }
+    }
+
+    /// Starts a container, at any moment; a second call changes nothing. When a complete segment's
+    /// units are still held, it is muxed at once.
+    pub fn enable(&mut self, container: Container) {
+        let (target_ms, rules) = (self.target_ms(), self.rules());
+        let rendition = self.rendition_mut(container);
+        if rendition.is_enabled() {
+            return;
+        }
+        rendition.enable();
+        self.dirty = true;
+        if let Some(newest) = self.newest.take() {
+            self.rendition_mut(container)
+                .push(&newest, target_ms, rules);
+            self.hold(newest);
+        }
+        self.make_parts();
+    }
+
+    /// Whether the container was enabled.
+    #[must_use]
+    pub fn is_enabled(&self, container: Container) -> bool {
+        self.rendition(container).is_enabled()
+    }
+
+    /// From the next unit on the stream has these tracks. The default video and audio track are
+    /// served; an identical list changes nothing (H6), another one ends the open segment and
+    /// begins the next with a discontinuity in the containers that it concerns. Tracks that are
+    /// added before the first segment ended only join it.
+    pub fn tracks(&mut self, tracks: &Arc<TrackList>) {
+        if self.ended {
+            return;
+        }
+        let (defaults, others) = split(tracks);
+        if same(&self.tracks, &defaults) && self.others == others {
+            return;
+        }
+        let joins = !self.tracks_used && self.only_added(&defaults);
+        if !joins && !same(&self.tracks, &defaults) {
+            self.end_open();
+            self.newest = None;
+        }
+        let video_changed = match (self.tracks.video(), defaults.video()) {
+            (Some(before), Some(after)) => {
+                before.id != after.id || !before.same_configuration(after)
+            }
+            _ => true,
+        };
+        if video_changed {
+            self.video = VideoState::Awaiting { since: None };
+        }
+        for rendition in &mut self.renditions {
+            rendition.set_tracks(&defaults, &others);
+        }
+        let mut served: Vec<Served> = defaults
+            .iter()
+            .filter(|track| self.renditions.iter().any(|r| r.carries(track.id)))
+            .map(|track| Served {
+                track: track.id,
+                kind: track.kind(),
+                timescale: track.timescale,
+            })
+            .collect();
+        served.sort_by_key(|served| served.kind != TrackKind::Video);
+        let ids: Vec<TrackId> = served.iter().map(|served| served.track).collect();
+        self.cutter.set_tracks(&ids);
+        self.served = served;
+        self.tracks_used &= same(&self.tracks, &defaults);
+        self.tracks = defaults;
+        self.others = others;
+        self.dirty = true;
+    }
+
+    /// One access unit, in arrival order; `arrived` is when the stream received it.
+    pub fn unit(&mut self, unit: &AccessUnit, arrived: WallTime) {
+        if self.ended {
+            return;
+        }
+        let Some(&served) = self.served.iter().find(|s| s.track == unit.track) else {
+            return;
+        };
+        let time = cutter::ticks(served.timescale, unit.dts);
+        if served.kind == TrackKind::Video && !self.video_runs(time, unit.is_random_access()) {
+            self.stats.waiting_units += 1;
+            return;
+        }
+        self.accept(unit.clone(), served, time, arrived);
+    }
+
+    /// The units that the ring held have all been fed; from here on units arrive in real time. If
+    /// nothing is listed yet, the open segment ends at its newest random access unit (or the next
+    /// one, however soon it comes), so that the first viewer has something to play.
+    pub fn caught_up(&mut self) {
+        if self.stats.segments > 0 || self.ended {
+            return;
+        }
+        self.cutter.hurry();
+        let Some((index, boundary)) = self.newest_cut() else {
+            return;
+        };
+        let tail = self.open.units.split_off(index);
+        let (boundary, carried) = self.settle_between(boundary);
+        self.cut(boundary, tail.first().cloned().as_ref());
+        self.cutter.rewind();
+        self.cutter.open_at(boundary.next_start);
+        for unit in carried.into_iter().chain(tail) {
+            let served = self.served.iter().find(|s| s.track == unit.track);
+            if let Some(&served) = served {
+                let time = cutter::ticks(served.timescale, unit.dts);
+                // The clock's anchor is set: when they arrived does not matter any more.
+                self.accept(unit, served, time, WallTime(0));
+            }
+        }
+    }
+
+    /// The timeline broke (the publisher restarted its clock or came back), or units were lost:
+    /// the open segment ends here; the next begins with a discontinuity at a random access unit.
+    pub fn discontinuity(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.break_timeline();
+        self.video = VideoState::Awaiting { since: None };
+    }
+
+    /// The stream ended for good: the open segment is listed, and the playlists end. What is fed
+    /// afterwards is ignored.
+    pub fn finish(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.end_open();
+        self.ended = true;
+        self.newest = None;
+        self.dirty = true;
+        for rendition in &mut self.renditions {
+            rendition.touch();
+        }
+    }
+
+    /// The new snapshot, if anything changed since the last call; the first call gives the empty
+    /// one.
+    #[must_use]
+    pub fn changed(&mut self) -> Option<Arc<Presentation>> {
+        if !std::mem::take(&mut self.dirty) {
+            return None;
+        }
+        let target_ms = self.cutter.target_ms();
+        let common = Common {
+            stream: &self.config.stream,
+            epoch: self.config.epoch,
+            target_ms: target_ms.map_or(0, unsigned),
+            part_ms: self.part_ms(),
+            cut_due: self.is_cut_due(),
+            ended: self.ended,
+        };
+        let inits: Vec<Init> = self
+            .renditions
+            .iter()
+            .flat_map(Rendition::inits)
+            .cloned()
+            .collect();
+        Some(Arc::new(Presentation {
+            epoch: self.config.epoch,
+            renditions: self.renditions.each_mut().map(|r| r.view(common)),
+            inits: inits.into(),
+            target_duration: target_ms.map(|ms| std::time::Duration::from_millis(unsigned(ms))),
+            ended: self.ended,
+        }))
+    }
+
+    /// Tracks that this container leaves out, with the reason; known as soon as the tracks are,
+    /// whether the container is enabled or not.
+    #[must_use]
+    pub fn left_out(&self, container: Container) -> &[LeftOut] {
+        self.rendition(container).left_out()
+    }
+
+    /// Counters.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats {
+            damaged_units: self.renditions.iter().map(Rendition::damaged_units).sum(),
+            renders: self.renditions.iter().map(Rendition::renders).sum(),
+            bytes: self.bytes(),
+            ..self.stats
+        }
+    }
+
+    /// The media sequence number that the next segment will have at least: where a later segmenter
+    /// of the same stream must begin.
+    #[must_use]
+    pub fn next_media_sequence(&self) -> u64 {
+        let used = self.renditions.iter().map(Rendition::next_sequence).max();
+        self.sequence().max(used.unwrap_or(0))
+    }
+
+    /// The discontinuity sequence number that a later segmenter of the same stream must begin
+    /// with: its own beginning is one more discontinuity.
+    #[must_use]
+    pub fn next_discontinuity_sequence(&self) -> u64 {
+        let used = self
+            .renditions
+            .iter()
+            .map(Rendition::last_discontinuity_sequence);
+        self.discontinuities().max(used.max().unwrap_or(0)) + 1
+    }
+
+    /// Whether all tracks that are served stay as they are in this list.
+    fn only_added(&self, tracks: &TrackList) -> bool {
+        self.served.iter().all(|served| {
+            let (before, after) = (self.tracks.get(served.track), tracks.get(served.track));
+            matches!((before, after), (Some(a), Some(b)) if a.same_configuration(b))
+        })
+    }
+
+    /// The number of the next segment cut.
+    fn sequence(&self) -> u64 {
+        let first = self.config.first_media_sequence;
+        first.saturating_add(self.stats.segments)
+    }
+
+    fn discontinuities(&self) -> u64 {
+        let first = self.config.first_discontinuity_sequence;
+        first.saturating_add(self.stats.discontinuities)
+    }
+
+    fn target_ms(&self) -> u64 {
+        self.cutter.target_ms().map_or(0, unsigned)
+    }
+
+    fn rules(&self) -> Rules {
+        Rules {
+            segments: self.config.segments,
+            least_ms: 3 * self.target_ms(),
+            max_listed: self.config.limits.max_listed,
+        }
+    }
+
+    fn rendition(&self, container: Container) -> &Rendition {
+        let [fmp4, ts] = &self.renditions;
+        match container {
+            Container::Fmp4 => fmp4,
+            Container::Ts => ts,
+        }
+    }
+
+    fn rendition_mut(&mut self, container: Container) -> &mut Rendition {
+        let [fmp4, ts] = &mut self.renditions;
+        match container {
+            Container::Fmp4 => fmp4,
+            Container::Ts => ts,
+        }
+    }
+}
+
+/// The default video and audio, and why the other tracks are left out.
+fn split(tracks: &TrackList) -> (TrackList, Vec<LeftOut>) {
+    let (defaults, others): (Vec<_>, Vec<_>) = tracks
+        .iter()
+        .cloned()
+        .partition(|track| tracks.is_default(track.id));
+    let others = others.iter().map(|track| LeftOut {
+        track: track.id,
+        codec: track.codec,
+        reason: "HLS serves the default video and audio".to_owned(),
+    });
+    (TrackList::new(defaults), others.collect())
+}
+
+/// Whether both lists have the same tracks in the same configurations.
+fn same(a: &TrackList, b: &TrackList) -> bool {
+    a.len() == b.len()
+        && a.iter()
+            .zip(b.iter())
+            .all(|(a, b)| a.id == b.id && a.same_configuration(b))
+}
+
+fn unsigned(ms: i64) -> u64 {
+    u64::try_from(ms).unwrap_or(0)
+}
