@@ -1,4 +1,6 @@
-//! The writer side of a stream, and the handle of the publisher that owns it.
+//! The handle of the publisher that owns a stream.
+
+mod writer;
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -6,146 +8,24 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use media::timeline::{Placed, Timeline};
-use media::{
-    AccessUnit, DataMessage, Dts, Extra, Headers, Timescale, Track, TrackId, TrackKind, TrackList,
-};
+use media::timeline::Placed;
+use media::{AccessUnit, DataMessage, Dts, Extra, Headers, Timescale, Track, TrackId, TrackList};
 
 use crate::error::Revoked;
 use crate::event::Event;
 use crate::frame::{Discontinuity, Frame, Item, Shared};
 use crate::hub::Hub;
 use crate::notice::Notice;
-use crate::session::{CloseCause, Owner};
-use crate::stats::{Counters, to_ms};
-use crate::stream::{Phase, Stream};
+use crate::session::CloseCause;
+use crate::stats::to_ms;
+use crate::stream::Stream;
+use writer::Session;
 
-/// Audio-only streams get a join point this often, in milliseconds: a late joiner then gets at
-/// most this much at once.
-const AUDIO_JOIN_MS: i64 = 1_000;
-/// A video track that was announced and has sent nothing for this long does not keep listeners
-/// waiting, in milliseconds.
-const SILENT_VIDEO_MS: i64 = 3_000;
+pub(crate) use writer::Writer;
+
 /// Longest extra that is kept for late joiners, in bytes; longer ones are only passed on. Bounds:
 /// a publisher that fills memory with what outlives its ring.
 const KEPT_EXTRA_BYTES: usize = 16 << 10;
-
-/// What the publisher side of a stream changes; behind the stream's writer lock.
-#[derive(Debug)]
-pub(crate) struct Writer {
-    pub(crate) phase: Phase,
-    pub(crate) owner: Option<Owner>,
-    pub(crate) started: Option<Instant>,
-    pub(crate) counters: Counters,
-    timeline: Timeline,
-    max_tracks: usize,
-    /// Tracks of this session; announced with the next unit when `tracks_changed`.
-    tracks: TrackList,
-    tracks_changed: bool,
-    announced: Arc<TrackList>,
-    metadata: Option<Arc<DataMessage>>,
-    /// The latest of each track, for late joiners.
-    extras: Vec<Arc<Extra>>,
-    /// Those that wait for their track to be announced.
-    extras_due: Vec<Arc<Extra>>,
-    session: Session,
-    /// How far the leading track is, see [`Frame::clock_ms`].
-    clock_ms: Option<i64>,
-    last_join_ms: Option<i64>,
-    /// Audio time at the first audio unit after the last video unit.
-    video_silent_since_ms: Option<i64>,
-}
-
-/// How far the current publisher session is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Session {
-    /// No unit of it yet.
-    Starting,
-    /// Units flow.
-    Running,
-}
-
-impl Writer {
-    pub(crate) fn new(max_tracks: usize) -> Self {
-        Self {
-            phase: Phase::Awaited,
-            owner: None,
-            started: None,
-            counters: Counters::default(),
-            timeline: Timeline::new(),
-            max_tracks,
-            tracks: TrackList::default(),
-            tracks_changed: false,
-            announced: Arc::default(),
-            metadata: None,
-            extras: Vec::new(),
-            extras_due: Vec::new(),
-            session: Session::Starting,
-            clock_ms: None,
-            last_join_ms: None,
-            video_silent_since_ms: None,
-        }
-    }
-
-    /// A new owner begins; its tracks and its clock are its own.
-    pub(crate) fn begin_session(&mut self, owner: Owner) {
-        self.started.get_or_insert(owner.since);
-        self.phase = Phase::Live;
-        self.owner = Some(owner);
-        self.timeline.begin_session();
-        self.tracks = TrackList::default();
-        self.tracks_changed = true;
-        self.extras.clear();
-        self.extras_due.clear();
-        self.session = Session::Starting;
-        // The predecessor's description says nothing of this session.
-        self.metadata = None;
-        self.counters.stats.sessions += 1;
-    }
-
-    pub(crate) fn clock_ms(&self) -> Option<i64> {
-        self.clock_ms
-    }
-
-    fn owned_by(&mut self, id: u64) -> Option<&mut Owner> {
-        self.owner.as_mut().filter(|owner| owner.id == id)
-    }
-
-    fn timescale(&self, track: TrackId) -> Timescale {
-        self.tracks
-            .get(track)
-            .map_or(Timescale::MILLIS, |track| track.timescale)
-    }
-
-    /// Whether the unit is of the track that leads the stream: the default video, or the audio
-    /// where there is none, or none that sends.
-    fn leads(&mut self, unit: &AccessUnit, time_ms: i64) -> bool {
-        let video = self.announced.video().map(|track| track.id);
-        match self.announced.get(unit.track).map(|track| track.kind()) {
-            Some(TrackKind::Video) => {
-                self.video_silent_since_ms = None;
-                video == Some(unit.track)
-            }
-            Some(TrackKind::Audio) => {
-                // In the audio's own time: it may be far from the video's.
-                let since = *self.video_silent_since_ms.get_or_insert(time_ms);
-                video.is_none() || time_ms - since > SILENT_VIDEO_MS
-            }
-            None => false,
-        }
-    }
-
-    /// Whether a late joiner may start at this unit of the leading track.
-    fn is_join(&self, unit: &AccessUnit, time_ms: i64) -> bool {
-        let is_video =
-            self.announced.get(unit.track).map(|track| track.kind()) == Some(TrackKind::Video);
-        if is_video {
-            return unit.is_random_access();
-        }
-        self.last_join_ms
-            .is_none_or(|last| (time_ms - last).abs() >= AUDIO_JOIN_MS)
-    }
-}
 
 /// The right to write to a stream. Dropping it counts as a lost connection;
 /// [`Publisher::close`] says more.
