@@ -11,6 +11,7 @@
 //! A stream code names a member's source to the outside: [`StreamCodeRule`] makes it, [`resolve`]
 //! finds its way back. Secrets are [`Secret`]s: compared in constant time, never shown.
 
+mod api_key;
 mod hex;
 mod identity;
 mod play_token;
@@ -22,6 +23,7 @@ mod secret;
 mod stream_code;
 mod url_keys;
 
+pub use api_key::{ApiKeyHash, BadHash, new_api_key};
 pub use identity::{Identity, IdentityError, Source};
 pub use play_token::{PlayTokens, TokenError, TokenUse};
 pub use publish_key::{IssuedKey, KeyDigest, KeyUse, KeyUseError, new_publish_key};

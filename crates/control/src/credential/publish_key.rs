@@ -19,16 +19,21 @@ const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// # Errors
 /// The system has no random bytes.
 pub fn new_publish_key() -> Result<Secret, getrandom::Error> {
+    random_text(PREFIX)
+}
+
+/// A prefix and 128 random bits in 26 letters and digits that people do not confuse.
+pub(super) fn random_text(prefix: &str) -> Result<Secret, getrandom::Error> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes)?;
     let mut bits = u128::from_be_bytes(bytes);
-    let mut key = String::from(PREFIX);
+    let mut text = String::from(prefix);
     for _ in 0..26 {
         let digit = usize::try_from(bits & 31).unwrap_or_default();
-        key.push(char::from(DIGITS[digit]));
+        text.push(char::from(DIGITS[digit]));
         bits >>= 5;
     }
-    Ok(Secret::new(&key))
+    Ok(Secret::new(&text))
 }
 
 /// What the store knows of a key: its SHA-256, as 64 hexadecimal digits.

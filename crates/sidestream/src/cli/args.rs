@@ -6,10 +6,12 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod key;
 mod record;
 mod remux;
 
 pub(super) use bench::{Bench, LeaveName, Limit, ModeName, Reference};
+pub(super) use key::Key;
 pub(super) use record::Record;
 pub(super) use remux::Remux;
 
@@ -21,6 +23,7 @@ Run:
   serve        Serve: RTMP in; HLS, RTMP and HTTP-FLV out
   demo         Serve, and publish a built-in clip; prints the URLs to open
   check        Check a configuration: every problem, with its line
+  key          Make an API key, and the line of the configuration for it
 
 Files and streams:
   remux        Copy a file into another container, without encoding
@@ -119,6 +122,7 @@ pub(super) enum Command {
     Serve(Serve),
     Demo(Demo),
     Check(Check),
+    Key(Key),
     Remux(Remux),
     Push(Push),
     Record(Record),

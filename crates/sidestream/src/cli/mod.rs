@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod generate;
+mod key;
 mod limits;
 mod logging;
 mod port_owner;
@@ -60,6 +61,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args, &cli.global, &report),
         Command::Demo(args) => demo::run(&args, &cli.global, &report),
         Command::Check(args) => check::run(&args, &report),
+        Command::Key(args) => key::run(&args, &report),
         Command::Remux(args) => remux::run(&args, &cli.global, &report),
         Command::Push(args) => push::run(args, &cli.global, &report),
         Command::Record(args) => record::run(args, &cli.global, &report),

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use super::api_key::{check_apart, parse_keys_file};
 use super::load::unreadable;
 use super::problem::Problem;
-use super::schema::parse_keys_file;
 use super::{ApiKey, Config, Loaded, Push};
 use crate::relay::KeyPair;
 
@@ -25,8 +25,8 @@ impl Loaded {
                 problems.push(self.problem(&error.setting, error.to_string()));
             }
         }
-        if let Err(what) = config.api_keys() {
-            problems.push(self.problem("auth.keys_file", what));
+        if let Err((setting, what)) = config.read_keys() {
+            problems.push(self.problem(setting, what));
         }
         if let Err((setting, what)) = config.auth.admission() {
             problems.push(self.problem(&setting, what));
@@ -53,15 +53,21 @@ impl Config {
     /// # Errors
     /// One sentence: the setting, the file, what is wrong.
     pub fn api_keys(&self) -> Result<Vec<ApiKey>, String> {
+        self.read_keys().map_err(|(_, what)| what)
+    }
+
+    /// As [`Config::api_keys`]; an error has the setting in front.
+    fn read_keys(&self) -> Result<Vec<ApiKey>, (&'static str, String)> {
         let mut keys = self.auth.keys.clone();
+        let mut setting = "auth.keys";
         if let Some(path) = &self.auth.keys_file {
-            let text =
-                read(path).map_err(|what| format!("auth.keys_file: {}: {what}", path.display()))?;
-            let more = parse_keys_file(&text).map_err(|(line, what)| {
-                format!("auth.keys_file: {}:{line}: {what}", path.display())
-            })?;
-            keys.extend(more);
+            setting = "auth.keys_file";
+            let wrong = |what| (setting, format!("{setting}: {}{what}", path.display()));
+            let text = read(path).map_err(|what| wrong(format!(": {what}")))?;
+            let more = parse_keys_file(&text, keys.len());
+            keys.extend(more.map_err(|(line, what)| wrong(format!(":{line}: {what}")))?);
         }
+        check_apart(&keys).map_err(|what| (setting, format!("{setting}: {what}")))?;
         Ok(keys)
     }
 }
@@ -138,7 +144,7 @@ mod tests {
                     "{file}:3:8: rtmps.cert: /none/cert.pem: no such file; create it or remove [rtmps]"
                 ),
                 format!(
-                    "{file}:6:13: auth.keys_file: {dir}/file:1: expected NAME KEY with at least 16 characters of key"
+                    "{file}:6:13: auth.keys_file: {dir}/file:1: the key of \"key1\" has 1 characters; use at least 16, as `sidestream key` does"
                 ),
                 format!(
                     "{file}:10:12: push.key_file: {dir}/no.key: no such file; create it or remove the setting"

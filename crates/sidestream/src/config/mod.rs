@@ -5,6 +5,7 @@
 //! [`Config::default`]. A flag wins over the environment, the environment over the file, the file
 //! over the default. Unknown keys are errors with the nearest known name.
 
+mod api_key;
 mod auth;
 mod control_plane;
 mod inspect;
@@ -23,6 +24,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use api_key::{ApiKey, ApiScope};
 pub use auth::{Auth, AuthGate, GateMode};
 pub use control::admission::OnError;
 pub use control::credential::Secret;
@@ -281,33 +283,6 @@ impl std::fmt::Debug for Push {
     }
 }
 
-/// A key of the API, sent as `Authorization: Bearer KEY`.
-#[derive(Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct ApiKey {
-    /// What the log calls it.
-    pub name: String,
-    /// The secret.
-    pub key: String,
-}
-
-impl ApiKey {
-    /// A key with a name for the log.
-    #[must_use]
-    pub fn new(name: &str, key: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            key: key.to_owned(),
-        }
-    }
-}
-
-impl std::fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "ApiKey({} ****)", self.name)
-    }
-}
-
 /// `[limits]`; 0 means no limit where it says so.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -460,7 +435,11 @@ impl Config {
             true => "publishes become channels by themselves",
             false => "a stream is served once a channel is started for it",
         };
-        format!("mode keyed: /v1 asks for an API key; {unknown}; {bypass}; state {state}")
+        let keys = match self.api_keys() {
+            Ok(keys) if !keys.is_empty() => format!("an API key: {}", api_key::explained(&keys)),
+            _ => "an API key, and there is none".to_owned(),
+        };
+        format!("mode keyed: /v1 asks for {keys}; {unknown}; {bypass}; state {state}")
     }
 }
 

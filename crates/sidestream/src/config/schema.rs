@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::setting::{Setting, Wrong, read_text, show_text};
-use super::value::{Kind, Value, parse_value};
-use super::{ApiKey, Config, Push, RecordRule};
+use super::setting::{Setting, Wrong};
+use super::value::{Value, parse_value};
+use super::{Config, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -231,100 +231,6 @@ fn read_plain<T: Setting>(name: &str, text: &str) -> Result<T, String> {
         parse_value(text).map_err(|error| format!(": {}", error.what))?
     };
     T::read(name, &value).map_err(|wrong| wrong.what)
-}
-
-impl Setting for Vec<ApiKey> {
-    const PLAIN: bool = false;
-
-    /// `[{ name = "ops", key = "ss_live_…" }, …]`, or just the secrets.
-    fn read(name: &str, value: &Value) -> Result<Self, Wrong> {
-        let wanted = "a list of { name = \"…\", key = \"…\" }";
-        let wrong = |value: &Value| Wrong {
-            at: value.at,
-            what: format!(" is {wanted}, found {}", hidden(value)),
-        };
-        let Kind::Array(items) = &value.kind else {
-            return Err(wrong(value));
-        };
-        let mut keys = Vec::with_capacity(items.len());
-        for (index, item) in items.iter().enumerate() {
-            let mut api_key = ApiKey::new(&format!("key{}", index + 1), "");
-            match &item.kind {
-                Kind::Text(secret) => api_key.key.clone_from(secret),
-                Kind::Table(entries) => {
-                    for entry in entries {
-                        match entry.name.as_str() {
-                            "name" => read_text(name, &entry.value)?.clone_into(&mut api_key.name),
-                            "key" => read_text(name, &entry.value)?.clone_into(&mut api_key.key),
-                            other => {
-                                return Err(Wrong {
-                                    at: entry.at,
-                                    what: format!(": unknown key {other:?}; it has name and key"),
-                                });
-                            }
-                        }
-                    }
-                }
-                _ => return Err(wrong(item)),
-            }
-            if api_key.key.len() < MIN_API_KEY_BYTES {
-                return Err(Wrong::value(
-                    item,
-                    format_args!(
-                        "the key of {:?} has {} characters; use at least {MIN_API_KEY_BYTES}: ss_live_ and 32 random letters",
-                        api_key.name,
-                        api_key.key.len()
-                    ),
-                ));
-            }
-            keys.push(api_key);
-        }
-        Ok(keys)
-    }
-
-    fn show(&self) -> String {
-        let keys: Vec<String> = self
-            .iter()
-            .map(|key| format!("{{ name = {}, key = \"****\" }}", show_text(&key.name)))
-            .collect();
-        format!("[{}]", keys.join(", "))
-    }
-}
-
-/// Shorter keys can be guessed.
-pub(crate) const MIN_API_KEY_BYTES: usize = 16;
-
-/// Reads a `keys_file`: one `NAME KEY` or `KEY` a line; `#` begins a comment.
-///
-/// # Errors
-/// The line (from 1) and what is wrong with it.
-pub(crate) fn parse_keys_file(text: &str) -> Result<Vec<ApiKey>, (usize, String)> {
-    let mut keys = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let line = line.trim();
-        if line.is_empty() || line.starts_with('#') {
-            continue;
-        }
-        let (name, key) = match line.split_once(char::is_whitespace) {
-            Some((name, key)) => (name.to_owned(), key.trim()),
-            None => (format!("key{}", keys.len() + 1), line),
-        };
-        if key.len() < MIN_API_KEY_BYTES || key.contains(char::is_whitespace) {
-            let what =
-                format!("expected NAME KEY with at least {MIN_API_KEY_BYTES} characters of key");
-            return Err((index + 1, what));
-        }
-        keys.push(ApiKey::new(&name, key));
-    }
-    Ok(keys)
-}
-
-/// What was found, without the text of it: it may be a secret.
-fn hidden(value: &Value) -> String {
-    match value.kind {
-        Kind::Text(_) => "a text".to_owned(),
-        _ => value.found(),
-    }
 }
 
 /// Where a path of the file is meant from: the folder of the file.

@@ -265,10 +265,10 @@ keys = [{ name = "ops", key = "ss_live_0123456789abcdef" }, "ss_live_fedcba98765
     assert!(!short[0].contains("\"short\""), "{short:?}");
 
     let file = "# comment\n\nops ss_live_0123456789abcdef\nss_live_fedcba9876543210\n";
-    let keys = schema::parse_keys_file(file).unwrap();
+    let keys = api_key::parse_keys_file(file, 0).unwrap();
     assert_eq!(keys[0].name, "ops");
     assert_eq!(keys[1].name, "key2");
-    assert_eq!(schema::parse_keys_file("x\n").unwrap_err().0, 1);
+    assert_eq!(api_key::parse_keys_file("x\n", 0).unwrap_err().0, 1);
 }
 
 #[test]

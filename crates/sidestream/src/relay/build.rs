@@ -23,8 +23,9 @@ use super::admission::Admission;
 use super::error::Error;
 use super::gatekeeper::{self, Gatekeeper};
 use super::health::Health;
+use super::keys::ApiKeys;
 use super::players::{HttpPlayers, RtmpPlayers};
-use super::push::{ApiKeys, Targets, rules};
+use super::push::{Targets, rules};
 use super::tls::{Certificate, KeyPair};
 use super::{Certificates, Counters, Inner, Listeners, Relay, lifecycle, tick};
 use crate::config::{Batch, Config, OnConflict};
@@ -338,7 +339,7 @@ pub(super) fn set_keys(keys: &ApiKeys, config: &Config) -> Result<(), Error> {
         keys.clear();
     } else {
         // An empty file of keys opens nothing: nobody gets in.
-        keys.set(config.api_keys().map_err(Error::SecretFile)?);
+        keys.set(&config.api_keys().map_err(Error::SecretFile)?);
     }
     Ok(())
 }

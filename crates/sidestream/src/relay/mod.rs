@@ -7,6 +7,7 @@ mod counters;
 mod error;
 mod gatekeeper;
 mod health;
+mod keys;
 mod lifecycle;
 mod players;
 mod publisher;
@@ -61,7 +62,7 @@ struct Inner {
     push: publish::Manager,
     record: ::record::Manager,
     control: ::control::Control,
-    keys: Arc<push::ApiKeys>,
+    keys: Arc<keys::ApiKeys>,
     admission: Arc<::control::admission::Admission>,
     listeners: Listeners,
     certificates: Certificates,

@@ -1,7 +1,6 @@
 //! Push targets: by the rules of the configuration, and by hand.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Instant;
 
 use media::StreamName;
@@ -120,33 +119,4 @@ fn wire((index, target): (usize, &TargetHandle)) -> PushTarget {
     wire.bytes_out = status.bytes_out;
     wire.skips = status.skips;
     wire
-}
-
-/// Decides over API keys; the keys can be swapped.
-#[derive(Default)]
-pub(super) struct ApiKeys(arc_swap::ArcSwapOption<server::FixedKeys>);
-
-impl ApiKeys {
-    pub(super) fn set(&self, keys: Vec<crate::config::ApiKey>) {
-        let keys = keys.into_iter().map(|key| key.key);
-        let keys = server::FixedKeys::required(keys);
-        self.0.store(Some(Arc::new(keys)));
-    }
-
-    pub(super) fn clear(&self) {
-        self.0.store(None);
-    }
-}
-
-impl server::Keys for ApiKeys {
-    fn required(&self) -> bool {
-        self.0.load().is_some()
-    }
-
-    fn verify(&self, presented: &str) -> bool {
-        self.0
-            .load()
-            .as_ref()
-            .is_some_and(|keys| keys.verify(presented))
-    }
 }

@@ -138,6 +138,52 @@ impl Running {
     }
 }
 
+/// An answer of the HTTP listener.
+pub struct Answer {
+    pub status: u16,
+    /// Status line and header lines, as they came.
+    pub head: String,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        let found = lines.find(|(own, _)| own.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value)
+    }
+}
+
+/// Sends a request with these header lines and waits for the whole answer.
+pub fn ask(addr: &str, method: &str, path: &str, headers: &[&str], body: &str) -> Answer {
+    let mut tcp = TcpStream::connect(addr).unwrap();
+    tcp.set_read_timeout(Some(PATIENCE)).unwrap();
+    let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+    write!(
+        tcp,
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Content-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = Vec::new();
+    tcp.read_to_end(&mut answer).unwrap();
+    let end = answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    Answer {
+        status: head.split(' ').nth(1).unwrap().parse().unwrap(),
+        body: answer[end + 4..].to_vec(),
+        head,
+    }
+}
+
 /// The whole answer to a GET.
 pub fn get(addr: &str, path: &str) -> String {
     let mut tcp = TcpStream::connect(addr).unwrap();
