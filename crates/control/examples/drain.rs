@@ -37,6 +37,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let store = Store::open(&folder.path().join("control.db"), clock)?;
     let settings = Settings {
         allow_private: true,
+        timeout: None,
         origin: Origin {
             push_domain: "localhost".to_owned(),
             node: String::new(),

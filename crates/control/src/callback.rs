@@ -22,13 +22,14 @@ mod webhook;
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use acknowledgement::{Acknowledgement, Answer, Reading};
-pub use calls::{ConfiguredEndpoint, Replay, TestResult};
+pub use calls::{Replay, TestResult};
 pub(crate) use outbox::enqueue;
 pub use outbox::{Delivery, DeliveryAttempt, DeliveryState};
 pub use profile::{Origin, Profile, Rendered};
@@ -36,7 +37,9 @@ pub use schedule::{Next, Schedule};
 pub use secret::{InvalidSecret, Secret};
 pub use stats::{CallbackStats, DELAY_BOUNDS_S};
 pub use timer::{SystemTimer, Timer};
-pub use webhook::{MaxAge, NewWebhook, Scope, Webhook, WebhookOrigin, WebhookPatch, WebhookState};
+pub use webhook::{
+    MaxAge, NewWebhook, Scope, Webhook, WebhookOrigin, WebhookPatch, WebhookState, check_types,
+};
 
 use crate::error::{Error, Reason};
 use crate::store::Store;
@@ -48,7 +51,9 @@ use sender::Sender;
 pub struct Settings {
     /// Whether endpoints may be addresses of private networks and of this machine.
     pub allow_private: bool,
-    /// What the Tencent form says of us.
+    /// How long an attempt may take where the endpoint does not say; `None` is the profile's own.
+    pub timeout: Option<Duration>,
+    /// What callbacks say of us.
     pub origin: Origin,
 }
 
@@ -77,6 +82,7 @@ struct Shared {
 /// The settings and the client made by them.
 struct InForce {
     allow_private: bool,
+    timeout: Option<Duration>,
     origin: Origin,
     sender: Sender,
 }
@@ -91,6 +97,7 @@ impl InForce {
         })?;
         Ok(Arc::new(Self {
             allow_private: settings.allow_private,
+            timeout: settings.timeout,
             origin: settings.origin,
             sender,
         }))

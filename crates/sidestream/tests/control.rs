@@ -422,3 +422,114 @@ async fn a_database_that_cannot_be_used_stops_the_start_and_says_what_to_do() {
     let error = Relay::builder().config(config).build().await.unwrap_err();
     assert!(error.to_string().contains("put a copy back"), "{error}");
 }
+
+/// One callback as a receiver sees it.
+struct Told {
+    id: String,
+    time: i64,
+    signature: String,
+    body: Vec<u8>,
+}
+
+impl Told {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+/// Takes one request and answers with a status.
+async fn take(listener: &tokio::net::TcpListener, status: u16) -> Told {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let (mut socket, _) = tokio::time::timeout(PATIENCE, listener.accept())
+        .await
+        .expect("a callback")
+        .unwrap();
+    let mut bytes = Vec::new();
+    let (head, body) = loop {
+        assert!(socket.read_buf(&mut bytes).await.unwrap() > 0);
+        let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") else {
+            continue;
+        };
+        let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+        let length: usize = header(&head, "content-length").parse().unwrap();
+        if bytes.len() >= end + 4 + length {
+            break (head, bytes[end + 4..].to_vec());
+        }
+    };
+    let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    socket.write_all(answer.as_bytes()).await.unwrap();
+    Told {
+        id: header(&head, "webhook-id"),
+        time: header(&head, "webhook-timestamp").parse().unwrap(),
+        signature: header(&head, "webhook-signature"),
+        body,
+    }
+}
+
+fn header(head: &str, name: &str) -> String {
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    let line = lines.find(|(found, _)| found.eq_ignore_ascii_case(name));
+    line.unwrap_or_default().1.trim().to_owned()
+}
+
+#[tokio::test]
+async fn c5_a_finished_file_is_told_signed_also_when_the_relay_dies_before_it_is_acknowledged() {
+    let dir = TempDir::new().unwrap();
+    let receiver = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let secret = dir.path().join("hook.secret");
+    std::fs::write(&secret, "a-secret-of-24-letters-or-more\n").unwrap();
+    let policy = format!(
+        "auto_bypass = {{ enabled = true }}\nauto_record = {{ enabled = true, formats = [\"mp4\"] }}\n\
+         [callbacks]\nallow_private = true\n[[callbacks.endpoint]]\nurl = \"http://{}/hook\"\n\
+         events = [\"recording.file.*\"]\nsecret_file = {:?}\n",
+        receiver.local_addr().unwrap(),
+        secret.display().to_string()
+    );
+    let relay = self::relay(dir.path(), &policy).await;
+    let sender = send(&relay, "live/cam").await;
+    until(&relay, "recording", || async {
+        !events(&relay, EventKind::RecordingStarted).await.is_empty()
+    })
+    .await;
+    sender.finish().await;
+    // The first attempt is refused; before the second the relay is gone.
+    let refused = take(&receiver, 500).await;
+    relay.shutdown(Duration::from_secs(20)).await;
+    drop(relay);
+    let relay = self::relay(dir.path(), &policy).await;
+    let told = take(&receiver, 204).await;
+    // The same event; only the URL follows the port that this relay was given.
+    let without_url = |told: &Told| {
+        let mut event = told.json();
+        event["data"].as_object_mut().unwrap().remove("url");
+        event
+    };
+    assert_eq!(told.id, refused.id);
+    assert_eq!(without_url(&told), without_url(&refused));
+    let secret = control::callback::Secret::parse("a-secret-of-24-letters-or-more").unwrap();
+    let expected =
+        control::callback::signature::standard([&secret], &told.id, told.time, &told.body);
+    assert_eq!(told.signature, expected);
+    let event = told.json();
+    assert_eq!(event["type"], "recording.file.completed");
+    assert_eq!(event["data"]["format"], "mp4");
+    let url = event["data"]["url"].as_str().unwrap();
+    let file = event["data"]["file_id"].as_str().unwrap();
+    assert!(url.ends_with(&format!("/v1/files/{file}/content")), "{url}");
+    let endpoint = relay.callbacks().webhooks().await.unwrap().remove(0);
+    until(&relay, "delivered", || async {
+        let page = relay
+            .callbacks()
+            .deliveries(endpoint.id, None, Page::default())
+            .await
+            .unwrap();
+        let [only] = page.items.as_slice() else {
+            panic!("{:?}", page.items)
+        };
+        only.state == control::callback::DeliveryState::Delivered && only.attempts == 2
+    })
+    .await;
+    relay.shutdown(Duration::from_secs(20)).await;
+}

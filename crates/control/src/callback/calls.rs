@@ -39,10 +39,6 @@ pub struct TestResult {
     pub attempt: DeliveryAttempt,
 }
 
-/// An endpoint of the configuration file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ConfiguredEndpoint(pub NewWebhook);
-
 impl Callbacks {
     /// Makes an endpoint. The second value is its secret if we drew it: it is shown this once.
     ///
@@ -50,11 +46,7 @@ impl Callbacks {
     /// Wrong fields, a forbidden URL ([`Reason::CallbackUrlForbidden`]), too many endpoints, trouble with the store.
     pub async fn create(&self, request: NewWebhook) -> Result<(Webhook, Option<Secret>), Error> {
         let drawn = request.secret.is_none();
-        let webhook = request.build(
-            self.shared.timer.now(),
-            WebhookOrigin::Api,
-            self.allow_private(),
-        )?;
+        let webhook = request.build(self.shared.timer.now(), WebhookOrigin::Api, self.given())?;
         let stored = webhook.clone();
         self.shared
             .store
@@ -333,15 +325,12 @@ impl Callbacks {
     ///
     /// # Errors
     /// A wrong field of one of them; trouble with the store. Then nothing is changed.
-    pub async fn configure_endpoints(
-        &self,
-        endpoints: Vec<ConfiguredEndpoint>,
-    ) -> Result<(), Error> {
+    pub async fn configure_endpoints(&self, endpoints: Vec<NewWebhook>) -> Result<(), Error> {
         let now = self.shared.timer.now();
-        let allow_private = self.allow_private();
+        let given = self.given();
         let built = endpoints
             .into_iter()
-            .map(|it| it.0.build(now, WebhookOrigin::Config, allow_private));
+            .map(|it| it.build(now, WebhookOrigin::Config, given));
         let built = built.collect::<Result<Vec<_>, _>>()?;
         let write = self.shared.store.write(move |tx| {
             let mut known: Vec<_> = webhook::all(tx)?;
@@ -372,6 +361,12 @@ impl Callbacks {
 
     fn allow_private(&self) -> bool {
         self.shared.settings().allow_private
+    }
+
+    /// What the settings say of a new endpoint.
+    fn given(&self) -> (bool, Option<Duration>) {
+        let settings = self.shared.settings();
+        (settings.allow_private, settings.timeout)
     }
 }
 

@@ -106,6 +106,7 @@ struct Relay {
 fn settings() -> Settings {
     Settings {
         allow_private: true,
+        timeout: None,
         origin: Origin {
             push_domain: "push.example".to_owned(),
             node: "203.0.113.7".to_owned(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-pub use change::{MaxAge, NewWebhook, WebhookPatch};
+pub use change::{MaxAge, NewWebhook, WebhookPatch, check_types};
 pub(crate) use rows::{all, by_id, insert, remove, update, who_wants};
 
 use super::{Acknowledgement, Profile, Secret};

@@ -95,6 +95,7 @@ impl Relay {
         };
         let callbacks = control::callback::Settings {
             allow_private: false,
+            timeout: None,
             origin,
         };
         let callbacks = Callbacks::start(control.store().clone(), timer, callbacks).unwrap();

@@ -36,7 +36,7 @@ impl Default for Control {
 /// Where the control plane's state is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StateIn {
-    /// On the disk once there are API keys, in memory before.
+    /// On the disk once there are API keys or callback endpoints, in memory before.
     #[default]
     Auto,
     /// In `control.db` in the data folder.

@@ -40,6 +40,14 @@ impl Loaded {
             let what = format!("control.policy: {}", error.detail);
             problems.push(self.problem("control.policy", what));
         }
+        for (index, endpoint) in config.callbacks.endpoint.iter().enumerate() {
+            if endpoint.secret_file.is_some()
+                && let Err(what) = endpoint.secret()
+            {
+                let setting = format!("callbacks.endpoint.{index}.secret_file");
+                problems.push(self.problem(&setting, what));
+            }
+        }
         if let Err(what) = writable(&config.storage.data) {
             problems.push(self.problem("storage.data", what));
         }
@@ -92,7 +100,7 @@ impl Push {
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
+pub(super) fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| unreadable(&error, "remove the setting"))
 }
 

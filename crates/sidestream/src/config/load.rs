@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::problem::{ConfigError, Place, Problem};
 use super::rules;
-use super::schema::{self, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS};
+use super::schema::{self, CALLBACK_ENDPOINT_KEYS, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS};
 use super::value::{Entry, Kind, Value, line_and_column, parse_document};
 use crate::nearest::nearest;
 
@@ -315,9 +315,16 @@ impl Reading {
             return self.problem(document.place(entry.value.at), what);
         };
         for key in keys {
-            if (name, key.name.as_str()) == ("record", "rule") {
-                self.record_rules(document, key);
-                continue;
+            match (name, key.name.as_str()) {
+                ("record", "rule") => {
+                    self.record_rules(document, key);
+                    continue;
+                }
+                ("callbacks", "endpoint") => {
+                    self.callback_endpoints(document, key);
+                    continue;
+                }
+                _ => {}
             }
             let known = section.keys.iter().find(|known| known.name == key.name);
             let Some(known) = known else {
@@ -344,6 +351,12 @@ impl Reading {
         let (at, names) = (entry.at, ("record.rule", "[record.rule]"));
         let rules = self.tables(document, &entry.value, at, names, RECORD_RULE_KEYS);
         self.config.record.rule.extend(rules);
+    }
+
+    fn callback_endpoints(&mut self, document: &Document<'_>, entry: &Entry) {
+        let (at, names) = (entry.at, ("callbacks.endpoint", "[callbacks.endpoint]"));
+        let found = self.tables(document, &entry.value, at, names, CALLBACK_ENDPOINT_KEYS);
+        self.config.callbacks.endpoint.extend(found);
     }
 
     /// A list of tables, `[[name]]`; `inner` is how unknown keys call it.
@@ -406,6 +419,9 @@ impl Reading {
         let Some((section, key)) = known else {
             let what = if name.starts_with("SIDESTREAM_PUSH") {
                 "push targets can only be set in the file; write [[push]] there".to_owned()
+            } else if name == "SIDESTREAM_CALLBACKS__ENDPOINT" {
+                "endpoints can only be set in the file; write [[callbacks.endpoint]] there"
+                    .to_owned()
             } else if name == "SIDESTREAM_RECORD__RULE" {
                 "rules can only be set in the file; write [[record.rule]] there".to_owned()
             } else {
@@ -468,6 +484,9 @@ impl Reading {
         }
         for push in &mut config.push {
             schema::resolve(&mut push.key_file, base);
+        }
+        for endpoint in &mut config.callbacks.endpoint {
+            schema::resolve(&mut endpoint.secret_file, base);
         }
         if self.places.map.contains_key("storage.data") && config.storage.data.is_relative() {
             config.storage.data = base.join(&config.storage.data);

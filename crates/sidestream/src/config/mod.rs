@@ -7,6 +7,7 @@
 
 mod api_key;
 mod auth;
+mod callbacks;
 mod control_plane;
 mod inspect;
 mod load;
@@ -26,6 +27,7 @@ use std::time::Duration;
 
 pub use api_key::{ApiKey, ApiScope};
 pub use auth::{Auth, AuthGate, GateMode};
+pub use callbacks::{CallbackEndpoint, Callbacks};
 pub use control::admission::OnError;
 pub use control::credential::Secret;
 pub use control_plane::{Control, PolicyPatch, StateIn};
@@ -62,6 +64,8 @@ pub struct Config {
     pub auth: Auth,
     /// Rooms, channels and what happens by itself.
     pub control: Control,
+    /// Who is told what happens.
+    pub callbacks: Callbacks,
     /// What is bounded, and against which threat.
     pub limits: Limits,
     /// Logging; read by the binary only.

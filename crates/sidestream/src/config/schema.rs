@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Wrong};
 use super::value::{Value, parse_value};
-use super::{Config, Push, RecordRule};
+use super::{CallbackEndpoint, Config, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -40,7 +40,7 @@ macro_rules! keys {
     };
 }
 
-/// Every section but `[[push]]` and `[[record.rule]]`.
+/// Every section but `[[push]]`, `[[record.rule]]` and `[[callbacks.endpoint]]`.
 pub(super) static SECTIONS: &[Section] = &[
     Section {
         name: "rtmp",
@@ -155,6 +155,13 @@ pub(super) static SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "callbacks",
+        keys: keys![
+            "timeout" => callbacks.timeout,
+            "allow_private" => callbacks.allow_private,
+        ],
+    },
+    Section {
         name: "limits",
         keys: keys![
             "connections" => limits.connections,
@@ -207,6 +214,15 @@ pub(super) static RECORD_RULE_KEYS: &[Key<RecordRule>] = keys![
     "split_at" => split_at,
     "preroll" => preroll,
     "name" => name,
+];
+
+/// Keys of each `[[callbacks.endpoint]]`.
+pub(super) static CALLBACK_ENDPOINT_KEYS: &[Key<CallbackEndpoint>] = keys![
+    "url" => url,
+    "events" => events,
+    "secret_file" => secret_file,
+    "profile" => profile,
+    "max_age" => max_age,
 ];
 
 pub(super) fn section(name: &str) -> Option<&'static Section> {

@@ -129,6 +129,7 @@ impl Builder {
             config.record.root(&config.storage),
             playables,
         );
+        let callbacks = super::callbacks::start(&config, control.store(), &listeners).await?;
         let tasks = TaskTracker::new();
         let stop = CancellationToken::new();
         super::control::start(&control, Arc::new(media), &tasks, &stop);
@@ -143,6 +144,7 @@ impl Builder {
             tasks: tasks.clone(),
         }));
         parts.authorizer = Arc::clone(&authorizer);
+        parts.callbacks = Some(callbacks.clone());
         parts.keys = Arc::<ApiKeys>::clone(&keys);
         parts.targets = Arc::new(Targets(push.clone()));
         parts.recordings = Arc::new(super::record::Recordings(record.clone()));
@@ -184,6 +186,7 @@ impl Builder {
                 push,
                 record,
                 control,
+                callbacks,
                 keys,
                 admission,
                 listeners,

@@ -39,7 +39,8 @@ pub(crate) fn on_disk(config: &Config) -> bool {
     match config.control.state {
         StateIn::Disk => true,
         StateIn::Memory => false,
-        StateIn::Auto => config.mode() != "open",
+        // What is to be delivered has to outlive a crash.
+        StateIn::Auto => config.mode() != "open" || !config.callbacks.endpoint.is_empty(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod admission;
 mod build;
+mod callbacks;
 pub(crate) mod control;
 mod counters;
 mod error;
@@ -62,6 +63,7 @@ struct Inner {
     push: publish::Manager,
     record: ::record::Manager,
     control: ::control::Control,
+    callbacks: ::control::callback::Callbacks,
     keys: Arc<keys::ApiKeys>,
     admission: Arc<::control::admission::Admission>,
     listeners: Listeners,
@@ -212,10 +214,10 @@ impl Relay {
     }
 
     /// Puts a new configuration in force as far as that goes without a restart: certificates,
-    /// API keys, push targets, rules of recording, fan-out (but not its workers). Nobody is disconnected. With an error nothing has changed.
+    /// API keys, push targets, rules of recording, fan-out (but not its workers), callbacks. Nobody is disconnected. With an error nothing has changed.
     ///
     /// # Errors
-    /// [`Error::Tls`], [`Error::SecretFile`], [`Error::Record`].
+    /// [`Error::Tls`], [`Error::SecretFile`], [`Error::Record`], [`Error::Control`].
     pub fn reload(&self, config: &Config) -> Result<Reloaded, Error> {
         let inner = &self.inner;
         let old = inner.config.load_full();
@@ -225,8 +227,11 @@ impl Relay {
         let rules = push::rules(&config.push, inner.listeners.of_rtmp())?;
         let record_rules = record::rules(&config.record.rule)?;
         let admission = gatekeeper::settings(config)?;
+        let endpoints = callbacks::endpoints(config)?;
         build::set_keys(&inner.keys, config)?;
         inner.admission.configure(admission)?;
+        let settings = callbacks::settings(config, &inner.listeners);
+        inner.callbacks.configure(settings)?;
         let mut applied = Vec::new();
         for (section, certificate, pair) in [
             ("rtmps", &inner.certificates.rtmps, rtmps),
@@ -244,6 +249,14 @@ impl Relay {
         applied.push("record.rule");
         inner.deliver.configure(&build::deliver_config(config));
         applied.push("fanout");
+        let callbacks = inner.callbacks.clone();
+        // Read and checked above; what can fail now is the store, and then the old endpoints stay.
+        inner.runtime.spawn(async move {
+            if let Err(error) = callbacks.configure_endpoints(endpoints).await {
+                tracing::error!(reason = %error, "callback endpoints not changed");
+            }
+        });
+        applied.push("callbacks");
         let differs = |same: bool| !same;
         let kept = [
             ("rtmp", differs(old.rtmp == config.rtmp)),
@@ -272,6 +285,12 @@ impl Relay {
                 .filter_map(|(section, kept)| kept.then_some(section))
                 .collect(),
         })
+    }
+
+    /// Callbacks: endpoints, what is to be delivered to them, and what became of it.
+    #[must_use]
+    pub fn callbacks(&self) -> &::control::callback::Callbacks {
+        &self.inner.callbacks
     }
 
     /// The control plane: rooms, channels, recordings, policy, events.
@@ -331,6 +350,7 @@ impl Relay {
         let tasks = tokio::time::timeout(left.max(TICK), self.inner.tasks.wait());
         let tasks = tasks.await.is_ok();
         // Everything that happened is reported by now.
+        self.inner.callbacks.shutdown().await;
         self.inner.control.close().await;
         Stopped {
             clean: ingest && deliver && push && record.clean && tasks,

@@ -15,7 +15,9 @@ async fn impatient(
         acknowledgement: Some(acknowledgement),
         ..NewWebhook::new(receiver.url())
     };
-    let mut webhook = request.build(START, WebhookOrigin::Api, true).unwrap();
+    let mut webhook = request
+        .build(START, WebhookOrigin::Api, (true, None))
+        .unwrap();
     webhook.timeout = Duration::from_millis(200);
     let id = webhook.id;
     relay

@@ -375,12 +375,10 @@ async fn endpoints_of_the_configuration_follow_it_and_keep_what_waits() {
         Receiver::always(Act::Answer(500)).await,
         Receiver::always(Act::Answer(200)).await,
     );
-    let entry = |receiver: &Receiver, types: &[&str]| {
-        ConfiguredEndpoint(NewWebhook {
-            types: types.iter().map(|&it| it.to_owned()).collect(),
-            secret: Some("of-the-configuration".to_owned()),
-            ..NewWebhook::new(receiver.url())
-        })
+    let entry = |receiver: &Receiver, types: &[&str]| NewWebhook {
+        types: types.iter().map(|&it| it.to_owned()).collect(),
+        secret: Some("of-the-configuration".to_owned()),
+        ..NewWebhook::new(receiver.url())
     };
     let configure = |endpoints| relay.callbacks.configure_endpoints(endpoints);
     configure(vec![entry(&one, &[]), entry(&two, &[])])

@@ -71,7 +71,7 @@ impl NewWebhook {
         }
     }
 
-    /// The endpoint, not stored yet.
+    /// The endpoint, not stored yet; `timeout` is the one of the settings.
     ///
     /// # Errors
     /// Every wrong field; [`Reason::CallbackUrlForbidden`] if it is the URL's address only.
@@ -79,7 +79,7 @@ impl NewWebhook {
         self,
         now: UnixMs,
         origin: WebhookOrigin,
-        allow_private: bool,
+        (allow_private, timeout): (bool, Option<Duration>),
     ) -> Result<Webhook, Error> {
         let mut faults = Faults::default();
         let url = faults.url(&self.url, allow_private);
@@ -88,7 +88,8 @@ impl NewWebhook {
             Some(text) => faults.secret(&text),
             None => Some(draw()?),
         };
-        let timeout = faults.timeout(self.timeout.unwrap_or_else(|| self.profile.usual_timeout()));
+        let timeout = self.timeout.or(timeout);
+        let timeout = faults.timeout(timeout.unwrap_or_else(|| self.profile.usual_timeout()));
         let max_age = faults.max_age(
             self.max_age
                 .unwrap_or(MaxAge::After(Schedule::DEFAULT_MAX_AGE)),
@@ -212,6 +213,22 @@ impl Webhook {
     }
 }
 
+/// Which of these patterns name no type of event, by their place, and what to write instead.
+#[must_use]
+pub fn check_types(types: &[String]) -> Vec<(usize, String)> {
+    let unknown = |pattern: &String| !EventKind::ALL.iter().any(|kind| kind.matches(pattern));
+    let wrong = types
+        .iter()
+        .enumerate()
+        .filter(|(_, pattern)| unknown(pattern));
+    let example = "write a type like channel.started, a beginning like channel.*, or *";
+    let say = |(index, pattern): (usize, &String)| {
+        let shown: String = pattern.chars().take(60).collect();
+        (index, format!("no event has the type {shown:?}; {example}"))
+    };
+    wrong.map(say).collect()
+}
+
 fn draw() -> Result<Secret, Error> {
     Secret::generate().map_err(|_| no_randomness())
 }
@@ -262,15 +279,8 @@ impl Faults {
                 format!("{} patterns; at most {MAX_TYPES}", types.len()),
             );
         }
-        for (index, pattern) in types.iter().enumerate() {
-            if !EventKind::ALL.iter().any(|kind| kind.matches(pattern)) {
-                let shown: String = pattern.chars().take(60).collect();
-                let example = "use a type like channel.started, a beginning like channel.*, or *";
-                self.add(
-                    &format!("/types/{index}"),
-                    format!("no event has the type {shown:?}; {example}"),
-                );
-            }
+        for (index, what) in check_types(&types) {
+            self.add(&format!("/types/{index}"), what);
         }
         types
     }
