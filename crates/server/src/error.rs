@@ -22,6 +22,7 @@ pub(crate) enum Reason {
     SegmentNotFound,
     NoPublicContainer,
     NotReady,
+    PictureNotFound,
     RangeInvalid,
     UpgradeRequired,
 }
@@ -48,7 +49,7 @@ impl Reason {
     pub(crate) const RATE_LIMITED: Self = Self::Control(control::Reason::RateLimited);
     pub(crate) const OVERLOADED: Self = Self::Control(control::Reason::PlaneOverloaded);
 
-    const OWN: [Self; 12] = [
+    const OWN: [Self; 13] = [
         Self::MethodNotAllowed,
         Self::RouteNotFound,
         Self::TargetTooLong,
@@ -59,6 +60,7 @@ impl Reason {
         Self::SegmentNotFound,
         Self::NoPublicContainer,
         Self::NotReady,
+        Self::PictureNotFound,
         Self::RangeInvalid,
         Self::UpgradeRequired,
     ];
@@ -84,6 +86,7 @@ impl Reason {
             Self::SegmentNotFound => ("SEGMENT_NOT_FOUND", 404, 40_000_460, "no such segment", false),
             Self::NoPublicContainer => ("NO_CONTAINER", 404, 40_000_461, "HLS cannot carry this stream", false),
             Self::NotReady => ("NOT_READY", 503, 40_000_462, "nothing to play yet", true),
+            Self::PictureNotFound => ("PICTURE_NOT_FOUND", 404, 40_000_463, "no picture to show", true),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Facts { name, status, code, compat_code: None, module: None, title, retryable }

@@ -32,6 +32,7 @@ mod moderation;
 mod openapi;
 mod play;
 mod policy;
+mod poster;
 mod publisher;
 mod rate;
 mod recordings;
@@ -116,6 +117,7 @@ pub(crate) fn table() -> Table {
         ("Usage", usage::routes()),
         // A name with its slash written as %2F is a stream's, not a code.
         ("Streams", stream::routes()),
+        ("Streams", poster::routes()),
         ("Streams", moderation::routes()),
         ("Streams", publisher::routes()),
         ("Streams", viewer::routes()),

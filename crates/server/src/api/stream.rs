@@ -40,8 +40,13 @@ async fn show(ask: Ask) -> Result<Answer, Problem> {
             });
         }
     };
-    let detail = wire::detail(&ask.shared, &stream, &ask.urls());
-    Ok(ask.json(StatusCode::OK, &detail))
+    Ok(detail(&ask, &stream))
+}
+
+/// A stream with all its figures.
+pub(super) fn detail(ask: &Ask, stream: &Stream) -> Answer {
+    let detail = wire::detail(&ask.shared, stream, &ask.urls());
+    ask.json(StatusCode::OK, &detail)
 }
 
 /// The stream of a name as it is written in a path.

@@ -16,6 +16,7 @@ mod live;
 mod low_latency;
 mod openapi;
 mod pages;
+mod poster;
 
 use std::net::SocketAddr;
 use std::path::Path;

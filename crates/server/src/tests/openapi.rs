@@ -81,7 +81,7 @@ async fn every_operation_is_sent_with_its_example() {
     ]
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .into();
-    let _publisher = relay.bench.publish("live/cam1", "audio-only.flv");
+    let _publisher = relay.bench.publish("live/cam1", "bframes.flv");
     relay.bench.get("/live/cam1/fmp4.m3u8").await;
     let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().unwrap() {
