@@ -262,6 +262,19 @@ pub struct ChannelFilter {
     pub origin: Option<Origin>,
 }
 
+/// Which sources.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFilter {
+    /// Of this app.
+    pub app_id: Option<String>,
+    /// Of this room.
+    pub room_id: Option<String>,
+    /// Those that publish only.
+    pub publishing: bool,
+    /// Those that nobody may publish now only.
+    pub forbidden: bool,
+}
+
 /// Declares a room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomPut {

@@ -129,7 +129,7 @@ pub(crate) struct Shared {
     pub(crate) kill: CancellationToken,
     pub(crate) draining: AtomicBool,
     request_ids: AtomicU64,
-    /// Tells the request ids of two processes apart.
+    /// When it was made, in Unix milliseconds: also tells the request ids of two processes apart.
     boot: i64,
 }
 
@@ -270,6 +270,11 @@ impl Shared {
     /// The publish URL of a stream.
     pub(crate) fn publish_url(&self, name: &StreamName, request: &Request<'_>) -> Option<String> {
         Some(format!("{}/{name}", self.rtmp_base(request)?))
+    }
+
+    /// When the server was made, in Unix milliseconds.
+    pub(crate) fn started(&self) -> i64 {
+        self.boot
     }
 
     pub(crate) fn is_own_authority(&self, authority: &str, request: &Request<'_>) -> bool {

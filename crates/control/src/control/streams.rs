@@ -9,7 +9,7 @@ use crate::clock::UnixMs;
 use crate::error::Error;
 use crate::event::EventKind;
 use crate::model::{Cause, Origin, SourceState};
-use crate::request::{List, Moderated, Page, StreamInfo};
+use crate::request::{List, Moderated, Page, SourceFilter, StreamInfo};
 use crate::settings::Settings;
 use crate::table::{channels as channel_table, sources as table};
 
@@ -30,23 +30,19 @@ impl Control {
         .await
     }
 
-    /// Streams in the order of their names; only those that publish, when asked for.
+    /// Streams in the order of their names.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub async fn streams(
         &self,
-        room: Option<(String, String)>,
-        publishing: bool,
+        filter: SourceFilter,
         page: Page,
     ) -> Result<List<StreamInfo>, Error> {
         let (now, limit) = (self.now(), page_limit(&page));
         self.read(move |db, _| {
             let after = page.cursor.unwrap_or_default();
-            let room = room
-                .as_ref()
-                .map(|(app_id, room_id)| (app_id.as_str(), room_id.as_str()));
-            let found = table::list(db, room, publishing, &after, limit)?;
+            let found = table::list(db, &filter, now, &after, limit)?;
             let page = list(found, limit, |source| source.stream.clone());
             let infos = page.items.into_iter().map(|source| info(db, source, now));
             Ok(List {

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{Control, change, place, policy};
+use super::{Control, change, list, page_limit, place, policy};
 use crate::clock::UnixMs;
 use crate::error::{Error, Reason};
 use crate::event::{EventKind, NewEvent};
 use crate::id::{ChannelId, TargetId};
 use crate::machine::PushState;
 use crate::model::{Channel, OnFail, Policy, Target, TargetState};
-use crate::request::NewTarget;
+use crate::request::{List, NewTarget, Page};
 use crate::store::Tx;
 use crate::table::{channels, targets as table};
 
@@ -32,6 +32,25 @@ impl Control {
                 return Err(Error::field("/url", "the channel is pushed there already"));
             }
             add(tx, &channel, &new)
+        })
+        .await
+    }
+
+    /// The push targets of all channels that are not over, in the order of their ids, each with its stream.
+    ///
+    /// # Errors
+    /// [`Reason::FieldInvalid`] for a bad cursor.
+    pub async fn targets(&self, page: Page) -> Result<List<(Target, String)>, Error> {
+        let limit = page_limit(&page);
+        let after: Option<TargetId> = page
+            .cursor
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|_| Error::field("/cursor", "not a cursor of this list"))?;
+        self.read(move |db, _| {
+            let found = table::of_all(db, after, limit)?;
+            Ok(list(found, limit, |(target, _)| target.id.to_string()))
         })
         .await
     }

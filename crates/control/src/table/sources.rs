@@ -7,6 +7,7 @@ use super::{all, from_json, json, one};
 use crate::clock::UnixMs;
 use crate::error::Error;
 use crate::model::{Source, SourceState};
+use crate::request::SourceFilter;
 
 const SOURCE: &str =
     "SELECT stream, app_id, room_id, user_id, source, session, forbidden_until, forbid_reason,
@@ -34,22 +35,30 @@ pub(crate) fn publishing(db: &Connection) -> Result<Vec<SourceState>, Error> {
     )
 }
 
-/// A page of sources behind this stream; those of a room, or that publish.
+/// A page of sources behind this stream.
 pub(crate) fn list(
     db: &Connection,
-    room: Option<(&str, &str)>,
-    publishing: bool,
+    filter: &SourceFilter,
+    now: UnixMs,
     after: &str,
     limit: u32,
 ) -> Result<Vec<SourceState>, Error> {
     let mut sql = format!("{SOURCE} WHERE stream > ?");
     let mut values: Vec<&dyn ToSql> = vec![&after];
-    if let Some((app_id, room_id)) = &room {
-        sql += " AND app_id = ? AND room_id = ?";
-        values.extend([app_id as &dyn ToSql, room_id]);
+    if let Some(app_id) = &filter.app_id {
+        sql += " AND app_id = ?";
+        values.push(app_id);
     }
-    if publishing {
+    if let Some(room_id) = &filter.room_id {
+        sql += " AND room_id = ?";
+        values.push(room_id);
+    }
+    if filter.publishing {
         sql += " AND session IS NOT NULL";
+    }
+    if filter.forbidden {
+        sql += " AND forbidden_until > ?";
+        values.push(&now);
     }
     sql += " ORDER BY stream LIMIT ?";
     values.push(&limit);

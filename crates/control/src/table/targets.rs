@@ -22,6 +22,21 @@ pub(crate) fn of_channel(db: &Connection, channel: ChannelId) -> Result<Vec<Targ
     )
 }
 
+/// A page of the targets of channels that are not over, behind this id, each with its stream.
+pub(crate) fn of_all(
+    db: &Connection,
+    after: Option<TargetId>,
+    limit: u32,
+) -> Result<Vec<(Target, String)>, Error> {
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let sql = "SELECT target_id, targets.channel_id, url, targets.name, on_fail, targets.state, since, last_error,
+        targets.version, channels.stream FROM targets JOIN channels USING (channel_id)
+        WHERE channels.ended_at IS NULL AND target_id > ? ORDER BY target_id LIMIT ?";
+    all(db, sql, &[&after, &limit], |row| {
+        Ok((read(row)?, row.get(9)?))
+    })
+}
+
 pub(crate) fn put(db: &Connection, target: &Target) -> Result<(), Error> {
     let sql = "INSERT OR REPLACE INTO targets
         (target_id, channel_id, url, name, on_fail, state, since, last_error, version)

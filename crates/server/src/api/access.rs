@@ -82,6 +82,11 @@ impl Grant {
         &self.name
     }
 
+    /// The words of its own scopes; wider ones include lesser ones.
+    pub(super) fn scopes(&self) -> Vec<&'static str> {
+        self.scopes.iter().map(|scope| scope.as_str()).collect()
+    }
+
     /// Whether this may be asked for.
     #[must_use]
     pub fn allows(&self, scope: Scope) -> bool {

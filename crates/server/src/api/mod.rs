@@ -38,6 +38,8 @@ mod rate;
 mod recordings;
 mod rooms;
 mod route;
+mod server;
+mod sources;
 mod stream;
 mod streams;
 mod table;
@@ -114,7 +116,9 @@ pub(crate) fn table() -> Table {
         ("Callbacks", deliveries::routes()),
         ("Policy", policy::routes()),
         ("Streams", streams::routes()),
+        ("Streams", sources::routes()),
         ("Usage", usage::routes()),
+        ("Server", server::routes()),
         // A name with its slash written as %2F is a stream's, not a code.
         ("Streams", stream::routes()),
         ("Streams", poster::routes()),

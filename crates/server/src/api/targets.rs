@@ -2,12 +2,15 @@
 
 use http::StatusCode;
 use http::header::{ETAG, LOCATION};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::PushTarget;
 use super::answer::Answer;
 use super::ask::Ask;
 use super::channel_start::NewTarget;
 use super::channels::id;
-use super::input::{ChannelIdText, Title, Url, input};
+use super::input::{ChannelIdText, Text, Title, Url, Whole, input};
 use super::route::Route;
 use super::view::{Page, TargetView, etag};
 use super::words::OnFail;
@@ -15,6 +18,9 @@ use crate::error::Problem;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
+        Route::get("/v1/targets", "Push targets of all channels", overview)
+            .query::<Which>()
+            .answers::<Page<PushView>>(200),
         Route::get(
             "/v1/channels/{channel_id}/targets",
             "Push targets of a channel",
@@ -51,6 +57,28 @@ pub(super) fn routes() -> Vec<Route> {
 }
 
 input! {
+    /// Which push targets.
+    pub(super) struct Which {
+        /// Targets of a page.
+        limit: Whole<1, 1000> = Whole::of(100),
+        /// `next_cursor` of the page before.
+        cursor: Option<Text<1, 1024>> = None,
+    }
+}
+
+/// A push target and what its push says of itself.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TargetPush)]
+pub(super) struct PushView {
+    #[serde(flatten)]
+    target: TargetView,
+    /// The stream that is pushed: `{app}/{stream_id}`.
+    stream: String,
+    /// Null while nothing is pushed.
+    push: Option<PushTarget>,
+}
+
+input! {
     /// A change of a push target; what is absent stays. Another URL starts the push anew.
     pub(super) struct Change {
         /// Where to: `rtmp://` or `rtmps://`.
@@ -60,6 +88,29 @@ input! {
         /// What it does when it has failed.
         on_fail: Option<OnFail> = None,
     }
+}
+
+async fn overview(ask: Ask) -> Result<Answer, Problem> {
+    let which: Which = ask.query()?;
+    let page = super::page(which.limit, which.cursor);
+    let targets = ask.control()?.targets(page).await;
+    let targets = targets.map_err(|error| ask.refused(error))?;
+    let items = targets.items.iter().map(|(target, stream)| {
+        let name: Result<media::StreamName, _> = stream.parse();
+        let pushes = name.map(|name| ask.shared.targets.of(&name));
+        let id = target.id.to_string();
+        let push = pushes.into_iter().flatten().find(|push| push.id == id);
+        PushView {
+            target: TargetView::from(target),
+            stream: stream.clone(),
+            push,
+        }
+    });
+    let page = Page {
+        items: items.collect(),
+        next_cursor: targets.next_cursor,
+    };
+    Ok(ask.json(StatusCode::OK, &page))
 }
 
 async fn list(ask: Ask) -> Result<Answer, Problem> {

@@ -91,6 +91,12 @@ pub(super) struct Summary {
     bytes_in: u64,
     bytes_out: u64,
     viewers: usize,
+    /// Recordings that have not ended.
+    recordings: usize,
+    /// Push targets.
+    targets: usize,
+    /// Those of them that get the stream now.
+    targets_live: usize,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -250,6 +256,8 @@ pub(super) fn summary(shared: &Shared, stream: &Stream) -> Summary {
         codec: track.codec.to_string(),
         codec_string: codec_string(track),
     };
+    let targets = shared.targets.of(stream.name());
+    let is_live = |target: &&PushTarget| target.state == "live";
     Summary {
         name: stream.name().to_string(),
         app: stream.name().app().to_owned(),
@@ -263,6 +271,9 @@ pub(super) fn summary(shared: &Shared, stream: &Stream) -> Summary {
         bytes_in: stats.bytes_in,
         bytes_out: stream.viewers().bytes_out(),
         viewers: stream.viewers().count(),
+        recordings: shared.recordings.of(stream.name()).len(),
+        targets_live: targets.iter().filter(is_live).count(),
+        targets: targets.len(),
     }
 }
 

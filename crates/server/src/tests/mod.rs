@@ -15,6 +15,7 @@ mod http2;
 mod live;
 mod low_latency;
 mod openapi;
+mod overview;
 mod pages;
 mod poster;
 
