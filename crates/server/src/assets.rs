@@ -1,4 +1,4 @@
-//! The files of the watch page, embedded in the binary.
+//! The files of the pages, embedded in the binary.
 
 use std::collections::BTreeMap;
 use std::io::Read;

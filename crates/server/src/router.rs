@@ -28,7 +28,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) fn router(shared: &Arc<Shared>) -> Router {
     let routes = Router::new()
         .route("/", get(watch::index))
-        .route("/console", get(watch::index))
+        .route("/console", get(watch::console))
         .route("/watch/{*name}", get(watch::watch))
         .route("/assets/{*path}", get(watch::assets))
         .route("/errors/{reason}", get(watch::reason))

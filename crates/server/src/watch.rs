@@ -1,4 +1,4 @@
-//! Pages for browsers: `/watch/{app}/{stream}`, its files, and a signpost at `/`.
+//! Pages for browsers: `/watch/{app}/{stream}`, `/console`, their files, and a signpost at `/`.
 
 use std::sync::Arc;
 
@@ -26,6 +26,15 @@ pub(crate) async fn watch(
         return Err(Problem::new(Reason::REQUEST_UNPARSABLE, detail));
     }
     asset(&shared, "watch.html", &method, &headers)
+}
+
+/// The operators' page. It asks `/v1` for all that it shows; who may see that is decided there.
+pub(crate) async fn console(
+    State(shared): State<Arc<Shared>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    asset(&shared, "console.html", &method, &headers)
 }
 
 /// A file of the pages.
@@ -70,7 +79,7 @@ pub(crate) async fn index(
          <li><code>/APP/STREAM.m3u8</code>: HLS</li>\n\
          <li><code>/APP/STREAM.flv</code>: HTTP-FLV and WebSocket-FLV</li>\n\
          </ul>\n\
-         <p>For operators: <a href=\"/v1/streams\">/v1/streams</a>, \
+         <p>For operators: <a href=\"/console\">/console</a>, <a href=\"/v1/streams\">/v1/streams</a>, \
          <a href=\"/docs\">/docs</a>, <a href=\"/metrics\">/metrics</a>, <a href=\"/readyz\">/readyz</a>.</p>\n</html>\n"
     );
     self::page(

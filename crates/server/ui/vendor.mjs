@@ -19,9 +19,10 @@ const check = process.argv.includes('--check');
 const PACKAGES = [
   { name: 'hls.js', files: ['dist/hls.light.min.js', 'dist/hls.worker.js'], licence: 'LICENSE' },
   { name: 'mpegts.js', files: ['dist/mpegts.js'], licence: 'LICENSE', notes: 'dist/mpegts.js.LICENSE.txt' },
-  // Part of watch.js itself, so only the licence is copied.
-  { name: 'preact', files: [], licence: 'LICENSE' },
-  { name: '@preact/signals', files: [], licence: 'LICENSE' },
+  // Part of the pages' own scripts, so only the licence is copied.
+  { name: 'preact', files: [], licence: 'LICENSE', inside: 'watch.js, console.js' },
+  { name: '@preact/signals', files: [], licence: 'LICENSE', inside: 'watch.js, console.js' },
+  { name: 'uplot', files: [], licence: 'LICENSE', inside: 'console.js' },
 ];
 
 const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
@@ -36,13 +37,13 @@ function gzip(bytes) {
 
 const wanted = new Map();
 const rows = [];
-for (const { name, files, licence, notes } of PACKAGES) {
+for (const { name, files, licence, notes, inside } of PACKAGES) {
   const root = join(here, 'node_modules', name);
   const meta = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   const label = name.replace('@', '').replace('/', '-');
   wanted.set(`LICENSE.${label}`, readFileSync(join(root, licence)));
   if (notes) wanted.set(`NOTICE.${label}`, readFileSync(join(root, notes)));
-  if (files.length === 0) rows.push([name, meta.version, meta.license, '(inside watch.js)', '', '']);
+  if (files.length === 0) rows.push([name, meta.version, meta.license, `(inside ${inside})`, '', '']);
   for (const file of files) {
     const bytes = readFileSync(join(root, file));
     const base = file.split('/').pop();

@@ -21,6 +21,7 @@ async fn pages_have_the_whole_policy() {
         "/watch/live/cam1",
         "/watch/a/b/cam1",
         "/assets/watch.js",
+        "/assets/console.js",
     ] {
         let answer = bench.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
@@ -34,7 +35,7 @@ async fn pages_have_the_whole_policy() {
 #[tokio::test]
 async fn pages_hold_nothing_that_their_policy_forbids() {
     let bench = Bench::new();
-    for path in ["/", "/watch/live/cam1"] {
+    for path in ["/", "/console", "/watch/live/cam1"] {
         let text = bench.get(path).await.text().to_owned();
         for word in [
             "<style",
@@ -75,6 +76,8 @@ async fn files_of_the_page_have_types_and_validators() {
     for (path, content_type) in [
         ("/assets/watch.js", "text/javascript; charset=utf-8"),
         ("/assets/watch.css", "text/css; charset=utf-8"),
+        ("/assets/console.js", "text/javascript; charset=utf-8"),
+        ("/assets/console.css", "text/css; charset=utf-8"),
         (
             "/assets/vendor/hls.light.min.js",
             "text/javascript; charset=utf-8",

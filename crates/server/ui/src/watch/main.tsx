@@ -2,6 +2,7 @@
 
 import '../shared/tokens.css';
 import '../shared/base.css';
+import './player.css';
 import './watch.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';

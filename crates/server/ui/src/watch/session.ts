@@ -76,6 +76,7 @@ export class Session {
   /** Put off until the tab is seen again. */
   private deferred: (() => void) | undefined;
 
+  private ticking: number | undefined;
   private lastTick = 0;
   private lastPosition = -1;
   private stillMs = 0;
@@ -106,16 +107,27 @@ export class Session {
     }));
     video.addEventListener('seeking', () => { this.frames = new Meter(5); });
     video.addEventListener('ended', () => { if (this.engine?.protocol === 'native') this.send({ type: 'ended' }); });
-    document.addEventListener('visibilitychange', () => {
-      if (document.hidden) return;
-      const deferred = this.deferred;
-      this.deferred = undefined;
-      deferred?.();
-    });
+    document.addEventListener('visibilitychange', this.seen);
     this.lastTick = performance.now();
-    setInterval(() => this.tick(), TICK_MS);
+    this.ticking = window.setInterval(() => this.tick(), TICK_MS);
     this.carryOut(this.first.effects);
   }
+
+  /** Ends it for good: nothing plays, nothing is asked any more. */
+  close(): void {
+    window.clearInterval(this.ticking);
+    document.removeEventListener('visibilitychange', this.seen);
+    this.forgetQuestion();
+    this.stop();
+    this.video = undefined;
+  }
+
+  private readonly seen = () => {
+    if (document.hidden) return;
+    const deferred = this.deferred;
+    this.deferred = undefined;
+    deferred?.();
+  };
 
   // What the viewer may do.
 
