@@ -7,6 +7,7 @@ mod auth;
 mod bench;
 mod browser;
 mod cli;
+mod console;
 mod continuity;
 mod corpus;
 mod demo;

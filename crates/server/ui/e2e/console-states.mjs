@@ -3,10 +3,11 @@
 //   node console-states.mjs [FOLDER_FOR_SCREENSHOTS]
 //
 // Holds: every screen says what to do while it is empty; signing in, with a wrong key first; a key in the address; not this
-// machine; no permission; no answer; a hidden tab asks nothing, and an open one not more than it says; both languages; axe in both
+// machine; no permission; no answer; the page's size; a hidden tab asks nothing, and an open one not more than it says; both languages; axe in both
 // themes; 360 px. Prints one line per case, exits 1 on the first failure.
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { gzipSync } from 'node:zlib';
 import { PHONE, bareWords, check, equal, launch, open, sound, until } from './harness.mjs';
 
 const folder = process.argv[2];
@@ -74,6 +75,9 @@ const EMPTY = [
 const browser = await launch();
 let failed = false;
 try {
+  const bytes = ['console.html', 'console.js', 'console.css'].reduce((sum, name) => sum + gzipSync(readFileSync(new URL(`dist/${name}`, ui)), { level: 9 }).length, 0);
+  check(bytes <= 90_000, `the console has ${bytes} bytes gzipped, more than 90 000`);
+  console.log(`ok size: ${bytes} bytes gzipped`);
   await scene('empty screens', 'open', {}, emptyScreens);
   await scene('empty screens, phone', 'open', PHONE, emptyPhone);
   await scene('sign in', 'keyed', {}, signIn);
