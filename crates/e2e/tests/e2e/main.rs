@@ -15,6 +15,7 @@ mod disk_full;
 mod enhanced;
 mod flv_out;
 mod harness;
+mod hls_check;
 mod hls_http;
 mod hls_out;
 mod lifecycle;

@@ -6,11 +6,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 mod bench;
+mod hls_check;
 mod key;
 mod record;
 mod remux;
 
 pub(super) use bench::{Bench, LeaveName, Limit, ModeName, Reference};
+pub(super) use hls_check::{HlsCheck, Target};
 pub(super) use key::Key;
 pub(super) use record::Record;
 pub(super) use remux::Remux;
@@ -33,6 +35,7 @@ Files and streams:
 
 Measure:
   bench        Load any RTMP, HTTP-FLV or HLS server, and measure it
+  hls-check    Watch an HLS stream of any server, and name every broken rule
 
 More:
   completions  Print a completion script for a shell
@@ -128,6 +131,7 @@ pub(super) enum Command {
     Record(Record),
     Probe(Probe),
     Bench(Bench),
+    HlsCheck(HlsCheck),
     Completions(Completions),
     Man(Man),
 }

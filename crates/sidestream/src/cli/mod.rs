@@ -5,6 +5,7 @@ mod bench;
 mod check;
 mod demo;
 mod generate;
+mod hls_check;
 mod key;
 mod limits;
 mod logging;
@@ -67,6 +68,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Record(args) => record::run(args, &cli.global, &report),
         Command::Probe(args) => probe::run(args, &cli.global, &report),
         Command::Bench(args) => bench::run(args, &cli.global, &report),
+        Command::HlsCheck(args) => hls_check::run(args, &cli.global, &report),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args, &report),
     };

@@ -50,6 +50,7 @@ fn line(error: &clap::Error) -> String {
                 "push",
                 "record",
                 "bench",
+                "hls-check",
                 "completions",
                 "man",
             ];

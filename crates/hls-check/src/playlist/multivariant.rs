@@ -1,0 +1,140 @@
+//! Multivariant playlists (RFC 8216 §4.3.4).
+
+use std::sync::Arc;
+
+use url::Url;
+
+use super::{Attributes, Problems, resolve};
+use crate::rule;
+
+/// Variants and renditions that are read. Threat: each becomes a playlist that is watched.
+const MAX_PLAYLISTS: usize = 64;
+
+/// What a stream's playlist names.
+#[derive(Debug, Default)]
+pub(crate) struct Multivariant {
+    pub(crate) variants: Vec<Arc<Variant>>,
+    pub(crate) renditions: Vec<Rendition>,
+    pub(crate) problems: Problems,
+}
+
+/// `EXT-X-STREAM-INF`, or `EXT-X-I-FRAME-STREAM-INF`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Variant {
+    /// Of the tag.
+    pub(crate) line: usize,
+    pub(crate) url: Arc<Url>,
+    pub(crate) bandwidth: Option<u64>,
+    pub(crate) average: Option<u64>,
+    pub(crate) codecs: Option<Vec<String>>,
+    /// Width and height.
+    pub(crate) resolution: Option<(u32, u32)>,
+    pub(crate) frame_rate: Option<f64>,
+    /// Its sound is in another playlist, or may be.
+    pub(crate) audio: Option<String>,
+    pub(crate) is_i_frames: bool,
+}
+
+/// `EXT-X-MEDIA` with a URI.
+#[derive(Debug)]
+pub(crate) struct Rendition {
+    pub(crate) url: Arc<Url>,
+    /// Audio or video, whose segments are read.
+    pub(crate) is_media: bool,
+}
+
+pub(super) fn parse<'a>(lines: impl Iterator<Item = (usize, &'a str)>, base: &Url) -> Multivariant {
+    let mut found = Multivariant::default();
+    let mut pending: Option<(usize, &str)> = None;
+    for (line, text) in lines {
+        let text = text.trim_end();
+        if let Some(list) = text.strip_prefix("#EXT-X-STREAM-INF:") {
+            if pending.is_some() {
+                found.problems.tell(
+                    &rule::LINE_MALFORMED,
+                    line,
+                    "EXT-X-STREAM-INF, and the one before has no URI",
+                );
+            }
+            pending = Some((line, list));
+        } else if let Some(list) = text.strip_prefix("#EXT-X-I-FRAME-STREAM-INF:") {
+            match Attributes(list).get("URI") {
+                Some(uri) => found.variant(line, list, uri, true, base),
+                None => found.problems.tell(
+                    &rule::LINE_MALFORMED,
+                    line,
+                    "EXT-X-I-FRAME-STREAM-INF has no URI",
+                ),
+            }
+        } else if let Some(list) = text.strip_prefix("#EXT-X-MEDIA:") {
+            found.rendition(line, Attributes(list), base);
+        } else if !text.is_empty() && !text.starts_with('#') {
+            match pending.take() {
+                Some((line, list)) => found.variant(line, list, text, false, base),
+                None => found.problems.tell(
+                    &rule::LINE_MALFORMED,
+                    line,
+                    "a URI without EXT-X-STREAM-INF",
+                ),
+            }
+        }
+    }
+    found
+}
+
+impl Multivariant {
+    fn variant(&mut self, line: usize, list: &str, uri: &str, is_i_frames: bool, base: &Url) {
+        if self.variants.len() >= MAX_PLAYLISTS {
+            return;
+        }
+        let list = Attributes(list);
+        let url = match resolve(base, uri) {
+            Ok(url) => url,
+            Err(what) => return self.problems.tell(&rule::LINE_MALFORMED, line, what),
+        };
+        let number = |name| list.get(name).and_then(|value| value.parse().ok());
+        let resolution = list.get("RESOLUTION").and_then(|value| {
+            let (width, height) = value.split_once('x')?;
+            Some((width.parse().ok()?, height.parse().ok()?))
+        });
+        let split = |value: &str| {
+            value
+                .split(',')
+                .map(|codec| codec.trim().to_owned())
+                .collect()
+        };
+        self.variants.push(Arc::new(Variant {
+            line,
+            url,
+            bandwidth: number("BANDWIDTH"),
+            average: number("AVERAGE-BANDWIDTH"),
+            codecs: list.get("CODECS").map(split),
+            resolution,
+            frame_rate: list.get("FRAME-RATE").and_then(|value| value.parse().ok()),
+            audio: list.get("AUDIO").map(str::to_owned),
+            is_i_frames,
+        }));
+    }
+
+    fn rendition(&mut self, line: usize, list: Attributes<'_>, base: &Url) {
+        let (Some(kind), Some(_), Some(_)) =
+            (list.get("TYPE"), list.get("GROUP-ID"), list.get("NAME"))
+        else {
+            let what = "EXT-X-MEDIA lacks TYPE, GROUP-ID or NAME";
+            return self.problems.tell(&rule::LINE_MALFORMED, line, what);
+        };
+        let Some(uri) = list
+            .get("URI")
+            .filter(|_| self.renditions.len() < MAX_PLAYLISTS)
+        else {
+            return;
+        };
+        match resolve(base, uri) {
+            Ok(url) => self.renditions.push(Rendition {
+                url,
+                is_media: matches!(kind, "AUDIO" | "VIDEO"),
+            }),
+            Err(what) => self.problems.tell(&rule::LINE_MALFORMED, line, what),
+        }
+    }
+}
