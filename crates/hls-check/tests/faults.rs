@@ -507,7 +507,9 @@ fn h13_parts() {
     .found_by(&["independent-untrue"]);
     in_media(ll(), |reply| without(reply, "#EXT-X-PRELOAD-HINT"))
         .found_by(&["preload-hint-missing"]);
-    in_media(ll(), |reply| replace(reply, "#EXTINF:2,", "#EXTINF:2.04,")).found_by(&["parts-sum"]);
+    in_media(ll(), |reply| replace(reply, "#EXTINF:2,", "#EXTINF:2.04,"))
+        .of_text()
+        .found_by(&["parts-sum"]);
     fault(ll(), 20, |asked, reply| {
         // A whole segment has no second dash in its name.
         let name = asked.path().rsplit('/').next().unwrap().to_owned();

@@ -274,12 +274,6 @@ impl Lane {
             playlist: &self.name,
             seen,
         };
-        if let Some(variant) = &self.variant {
-            let size = (body.len() as u64, listed.duration);
-            self.measured
-                .add(&mut scribe, variant, (line, url), size, (target, ended));
-            self.measured_by = Some(Arc::clone(seen));
-        }
         if listed.encryption.is_some() {
             context.totals.encrypted += 1;
             self.before = None;
@@ -307,28 +301,28 @@ impl Lane {
                 return;
             }
         };
-        let read = Read {
-            number,
-            segment: listed,
-            facts,
-        };
+        let mut read = Read::new(number, listed, facts);
         media::segment(&mut scribe, &read, says_independent);
         if let Some(before) = self
             .before
             .as_ref()
             .filter(|before| before.number + 1 == number)
         {
-            media::follows(&mut scribe, before, &read);
-            if number > self.described.start && media::changed(before, &read).is_some() {
+            media::follows(&mut scribe, before, &mut read);
+            let is_new = read.segment.discontinuity || media::changed(before, &read).is_some();
+            if number > self.described.start && is_new {
                 self.described.end = self.described.end.min(number);
             }
         }
-        if let Some(variant) = self
-            .variant
-            .as_ref()
-            .filter(|_| self.described.contains(&number) && read.facts.damage.is_none())
-        {
-            variant::segment(&mut scribe, variant, line, url, &read.facts);
+        let described = self.described.contains(&number);
+        if let Some(variant) = self.variant.as_ref().filter(|_| described) {
+            let size = (body.len() as u64, read.segment.duration);
+            self.measured
+                .add(&mut scribe, variant, (line, url), size, (target, ended));
+            self.measured_by = Some(Arc::clone(seen));
+            if read.facts.damage.is_none() {
+                variant::segment(&mut scribe, variant, line, url, &read.facts);
+            }
         }
         self.before = Some(read);
     }

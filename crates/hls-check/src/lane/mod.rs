@@ -114,7 +114,7 @@ pub(crate) struct Lane {
     before: Option<Read>,
     /// Segments that were not served while they were listed.
     unserved: BTreeSet<u64>,
-    /// Segments that the variant's attributes are of: from the last break before they were read to the next change.
+    /// Segments that the variant's attributes are of: from the last break before they were read to the next.
     described: std::ops::Range<u64>,
     measured: Measured,
     /// What was last measured by.

@@ -20,9 +20,21 @@ pub(crate) struct Read {
     pub(crate) number: u64,
     pub(crate) segment: Segment,
     pub(crate) facts: Facts,
+    /// Where it may begin, in ticks from its leader's first unit, by the durations before it.
+    begins: (i64, i64),
 }
 
 impl Read {
+    pub(crate) fn new(number: u64, segment: Segment, facts: Facts) -> Self {
+        Self {
+            number,
+            segment,
+            facts,
+            // Of the first nothing is known of what was before it.
+            begins: (-JUMP, 0),
+        }
+    }
+
     fn url(&self) -> &str {
         self.segment.url.as_ref().map_or("", |url| url.as_str())
     }
@@ -153,8 +165,9 @@ fn backward(scribe: &mut Scribe<'_>, read: &Read, was: i64, is: i64) {
 }
 
 /// A segment after the one before it.
-pub(crate) fn follows(scribe: &mut Scribe<'_>, before: &Read, read: &Read) {
-    let (line, url) = (read.segment.line, read.url());
+pub(crate) fn follows(scribe: &mut Scribe<'_>, before: &Read, read: &mut Read) {
+    let (line, url) = (read.segment.line, read.url().to_owned());
+    let url = url.as_str();
     let is_break = read.segment.discontinuity;
     let change = changed(before, read);
     let off = off(before, read);
@@ -201,7 +214,12 @@ pub(crate) fn follows(scribe: &mut Scribe<'_>, before: &Read, read: &Read) {
     if !has_times(before) || !has_times(read) {
         return; // that was told
     }
-    if off.abs() > JUMP {
+    let off_all = earliest(&before.facts)
+        .zip(earliest(&read.facts))
+        .map_or(off, |(was, is)| {
+            between(was, is, is_ts) - in_ticks(before.segment.duration)
+        });
+    if off.abs() > JUMP && off_all.abs() > JUMP {
         let check = if is_ts {
             &rule::TIME_JUMPED
         } else {
@@ -222,19 +240,52 @@ pub(crate) fn follows(scribe: &mut Scribe<'_>, before: &Read, read: &Read) {
             return backward(scribe, read, known.last_dts, lane.first_dts);
         }
     }
-    if off.abs() > tolerance(before) {
-        let what = format!(
-            "EXTINF is {} {} than the media",
-            ticks(off.abs()),
-            if off < 0 { "longer" } else { "shorter" }
-        );
-        scribe.of(
-            &rule::EXTINF_UNTRUE,
-            before.segment.duration_line,
-            before.url(),
-            what,
-        );
+    duration(scribe, before, read, off);
+}
+
+/// Compares EXTINF with the media. Where nothing comes for a while, a segment may end anywhere in the hole, so
+/// what is known is between which times a segment begins; each EXTINF moves both on, and what is there narrows them.
+fn duration(scribe: &mut Scribe<'_>, before: &Read, read: &mut Read, off: i64) {
+    let is_ts = read.facts.is_ts();
+    let (Some(was), Some(is), Some(first)) = (
+        before.facts.leader(),
+        read.facts.leader(),
+        earliest(&read.facts),
+    ) else {
+        return;
+    };
+    let tolerance = tolerance(before);
+    let ended = between(is.first_dts, was.last_dts, is_ts) + was.step().unwrap_or(0);
+    let lowest = ended.min(between(is.first_dts, first, is_ts)).min(0);
+    let may = (lowest - tolerance, tolerance);
+    let (low, high) = (before.begins.0 - off, before.begins.1 - off);
+    read.begins = (low.max(may.0), high.min(may.1));
+    if read.begins.0 <= read.begins.1 {
+        return;
     }
+    read.begins = may;
+    let (wrong, how) = match high < may.0 {
+        true => (lowest - high, "shorter"),
+        false => (low, "longer"),
+    };
+    let what = format!("EXTINF is {} {how} than the media", ticks(wrong));
+    scribe.of(
+        &rule::EXTINF_UNTRUE,
+        before.segment.duration_line,
+        before.url(),
+        what,
+    );
+}
+
+/// The first decode time of all tracks.
+fn earliest(facts: &Facts) -> Option<i64> {
+    let leader = facts.leader()?.first_dts;
+    let is_ts = facts.is_ts();
+    let from_leader = facts
+        .lanes
+        .iter()
+        .map(|lane| between(leader, lane.first_dts, is_ts));
+    from_leader.min().map(|first| leader + first)
 }
 
 /// Whether its times can be relied on.
