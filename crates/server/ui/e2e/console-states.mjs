@@ -103,8 +103,8 @@ async function emptyScreens(tab) {
     await says(tab, words);
     for (const colorScheme of ['light', 'dark']) {
       await tab.emulateMedia({ colorScheme });
-      await tab.waitForTimeout(150);
-      await sound(tab, `${screen}, ${colorScheme}`);
+      await tab.waitForTimeout(100);
+      await sound(tab, `${screen}, ${colorScheme}`, colorScheme === 'dark');
     }
   }
   await tab.goto(`${origin}/console?lang=en-x-pseudo#/live`);

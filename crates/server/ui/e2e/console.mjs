@@ -92,6 +92,16 @@ async function live(page) {
   if (paths.some((path) => path.endsWith('/poster.mp4'))) await until(() => page.evaluate((name) => (document.querySelector(`[data-stream="${name}"] .still video`)?.videoWidth ?? 0) > 0, stream),
     () => page.evaluate(() => `no still: ${document.querySelector('.still')?.innerHTML}`));
   await shot(page, 'live');
+  // Enter plays the card, muted, until it is left.
+  const preview = card.locator('.preview-play');
+  await preview.focus();
+  await page.keyboard.press('Enter');
+  await until(() => page.evaluate((name) => {
+    const video = document.querySelector(`[data-stream="${name}"] .still video`);
+    return video !== null && !video.paused && video.muted && video.currentTime > 0.3;
+  }, stream), 'the preview does not play');
+  await preview.blur();
+  await until(() => page.evaluate((name) => document.querySelector(`[data-stream="${name}"] .still canvas`) === null, stream), 'the preview does not stop');
   await page.click('[aria-label="Table"]');
   await page.locator('table tr[data-stream]').first().waitFor();
   await page.click('[aria-label="Cards"]');
@@ -215,8 +225,8 @@ async function everyScreen(page) {
     await page.waitForTimeout(400);
     for (const colorScheme of ['light', 'dark']) {
       await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(200);
-      await sound(page, `${screen}, ${colorScheme}`);
+      await page.waitForTimeout(100);
+      await sound(page, `${screen}, ${colorScheme}`, colorScheme === 'dark');
       if (folder !== undefined) await shot(page, `${screen.split('/')[0]}-${colorScheme}`);
     }
   }

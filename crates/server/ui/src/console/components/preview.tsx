@@ -30,9 +30,12 @@ export function Preview({ name, live, href }: { name: string; live: boolean; hre
       <a href={href} class="preview-link" tabIndex={-1} aria-hidden="true">
         {active ? <Muted name={name} /> : <Still name={name} live={live} />}
       </a>
-      {live && !active && (
-        <button type="button" class="preview-play" aria-label={t('live.preview', { stream: name })} onClick={() => { playing.value = name; }} onBlur={leave}>
-          <Icon name="play" />
+      {live && (
+        <button
+          type="button" class={`preview-play${active ? ' active' : ''}`} aria-pressed={active} aria-label={t('live.preview', { stream: name })}
+          onClick={() => { playing.value = active ? '' : name; }} onBlur={leave}
+        >
+          <Icon name={active ? 'pause' : 'play'} />
         </button>
       )}
     </div>
