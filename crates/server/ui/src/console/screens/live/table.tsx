@@ -28,10 +28,10 @@ export function StreamTable({ rows, ...rest }: { rows: readonly Row[] } & Omit<R
                 <div class="dim small" translate={false}>{placeOf(row)}</div>
               </td>
               <td data-name={t('table.state')}><State name={row.state} quiet /></td>
-              <td data-name={t('table.up')} translate={false} class="figures">{sinceOf(row)}</td>
+              <td data-name={t('table.up')} translate={false} class="tabular">{sinceOf(row)}</td>
               <td data-name={t('table.bitrate')}>
                 {row.summary !== undefined && (
-                  <span class="with-line"><span translate={false} class="figures">{bitrate(row.state === 'live' ? row.summary.bitrate_bps : undefined, t.tag)}</span><Sparkline samples={bitrates.last(row.name, 60)} /></span>
+                  <span class="with-line"><span translate={false} class="tabular">{bitrate(row.state === 'live' ? row.summary.bitrate_bps : undefined, t.tag)}</span><Sparkline samples={bitrates.last(row.name, 60)} /></span>
                 )}
               </td>
               <td data-name={t('live.viewers')} class="number"><Viewers row={row} /></td>
