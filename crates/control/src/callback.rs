@@ -35,7 +35,7 @@ pub use outbox::{Delivery, DeliveryAttempt, DeliveryState};
 pub use profile::{Origin, Profile, Rendered};
 pub use schedule::{Next, Schedule};
 pub use secret::{InvalidSecret, Secret};
-pub use stats::{CallbackStats, DELAY_BOUNDS_S};
+pub use stats::{Backlog, CallbackStats, DELAY_BOUNDS_S};
 pub use timer::{SystemTimer, Timer};
 pub use webhook::{
     MaxAge, NewWebhook, Scope, Webhook, WebhookOrigin, WebhookPatch, WebhookState, check_types,

@@ -1,5 +1,7 @@
 //! `/metrics`: figures for Prometheus, read from the hub and the counters at each scrape.
 
+mod callbacks;
+
 use std::collections::BTreeMap;
 use std::fmt::Error;
 use std::sync::Arc;
@@ -9,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use hub::{Hub, Phase, Stream};
 use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
@@ -22,6 +25,10 @@ use crate::error::{Problem, Reason};
 use crate::health::{Health, Worker};
 use crate::hls::Hls;
 use crate::state::Shared;
+use callbacks::CallbackFigures;
+
+/// What all names begin with.
+const PREFIX: &str = "sidestream";
 
 /// What `/metrics` shows.
 pub(crate) struct Metrics {
@@ -49,7 +56,7 @@ impl Metrics {
         version: &'static str,
     ) -> Self {
         let registry = |per_stream| {
-            let mut registry = Registry::with_prefix("sidestream");
+            let mut registry = Registry::with_prefix(PREFIX);
             let build = Info::new(vec![("version", version)]);
             registry.register("build", "What is running", build);
             registry.register_collector(Box::new(Figures {
@@ -68,13 +75,23 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn encode(&self, audience: Audience) -> Result<String, Error> {
+    pub(crate) fn encode(
+        &self,
+        audience: Audience,
+        callbacks: Option<CallbackFigures>,
+    ) -> Result<String, Error> {
         let registry = match audience {
             Audience::Everybody => &self.sums,
             Audience::Operators => &self.whole,
         };
         let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, registry)?;
+        encode_registry(&mut text, registry)?;
+        if let Some(callbacks) = callbacks {
+            let mut registry = Registry::with_prefix(PREFIX);
+            registry.register_collector(Box::new(callbacks));
+            encode_registry(&mut text, &registry)?;
+        }
+        encode_eof(&mut text)?;
         Ok(text)
     }
 }
@@ -93,9 +110,13 @@ pub(crate) async fn metrics(
     } else {
         Audience::Everybody
     };
+    let callbacks = match &shared.callbacks {
+        Some(callbacks) => Some(CallbackFigures::read(callbacks).await),
+        None => None,
+    };
     let text = shared
         .metrics
-        .encode(audience)
+        .encode(audience, callbacks)
         .map_err(|_| Problem::new(Reason::OVERLOADED, "the figures cannot be written"))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let headers = [(CONTENT_TYPE, content_type), (CACHE_CONTROL, "no-store")];
@@ -494,7 +515,7 @@ mod tests {
         };
         let parts = crate::Parts::new(Hub::new(hub::Config::default()));
         let shared = Shared::new(config, parts);
-        let text = shared.metrics.encode(Audience::Operators).unwrap();
+        let text = shared.metrics.encode(Audience::Operators, None).unwrap();
         assert!(text.contains("sidestream_build_info{version=\"9.9.9\"} 1\n"));
         assert!(text.contains("sidestream_streams{state=\"live\"} 0"));
         assert!(text.ends_with("# EOF\n"));

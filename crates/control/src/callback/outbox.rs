@@ -20,7 +20,7 @@ mod queue;
 
 use serde::Serialize;
 
-pub(crate) use list::{attempts, by_id, list};
+pub(crate) use list::{attempts, by_id, list, waiting};
 pub(crate) use outcome::{Applied, Outcome, PROBED_AFTER, Verdict, apply};
 pub(crate) use queue::{Claim, claim, enqueue, heads, next_due, prune, replay_one, retry};
 

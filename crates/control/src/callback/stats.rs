@@ -3,6 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Callbacks;
+use super::outbox;
+use super::webhook::{self, WebhookState};
+use crate::error::Error;
+
 /// Upper bounds of the delay histogram, in seconds.
 pub const DELAY_BOUNDS_S: [f64; 9] = [0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 600.0, 3_600.0, 86_400.0];
 
@@ -36,6 +41,45 @@ pub struct CallbackStats {
     pub delays: Vec<u64>,
     /// The sum of these times.
     pub delay_sum: Duration,
+}
+
+/// What stands in the store at one moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Backlog {
+    /// Deliveries that are not acknowledged and not given up.
+    pub waiting: u64,
+    /// Endpoints whose last attempt was acknowledged, and those without one.
+    pub well: u64,
+    /// Endpoints whose last attempt failed.
+    pub failing: u64,
+    /// Endpoints that are told nothing.
+    pub disabled: u64,
+}
+
+impl Callbacks {
+    /// What still waits, over all endpoints. Looks at every waiting delivery, in an index.
+    ///
+    /// # Errors
+    /// Trouble with the store.
+    pub async fn backlog(&self) -> Result<Backlog, Error> {
+        let read = self.shared.store.read(|connection| {
+            let mut backlog = Backlog {
+                waiting: outbox::waiting(connection)?,
+                ..Backlog::default()
+            };
+            for webhook in webhook::all(connection)? {
+                let count = match (webhook.state, webhook.failing_since) {
+                    (WebhookState::Disabled, _) => &mut backlog.disabled,
+                    (_, Some(_)) => &mut backlog.failing,
+                    (_, None) => &mut backlog.well,
+                };
+                *count += 1;
+            }
+            Ok(backlog)
+        });
+        read.await
+    }
 }
 
 impl Stats {

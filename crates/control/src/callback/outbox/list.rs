@@ -40,6 +40,15 @@ pub(crate) fn list(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
+/// Deliveries that wait, of all endpoints.
+pub(crate) fn waiting(connection: &Connection) -> Result<u64, Error> {
+    let sql = "SELECT count(*) FROM deliveries WHERE state = 'waiting'";
+    let count: i64 = connection
+        .prepare_cached(sql)?
+        .query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
+}
+
 /// One delivery.
 pub(crate) fn by_id(connection: &Connection, id: DeliveryId) -> Result<Option<Delivery>, Error> {
     let sql = format!("{SELECT} WHERE d.delivery_id = ?1");

@@ -157,6 +157,13 @@ async fn c5_seventy_two_hours_of_500_end_in_a_dead_letter_that_the_others_are_to
     assert_eq!(told["data"]["event_id"], event.id.to_string());
     assert_eq!(told["data"]["attempts"], dead.attempts);
     assert_eq!(relay.callbacks.stats().dead, 1);
+    let backlog = relay.callbacks.backlog().await.unwrap();
+    let expected = Backlog {
+        well: 1,
+        failing: 1,
+        ..Backlog::default()
+    };
+    assert_eq!(backlog, expected);
     // Its own endpoint is not told, and a retry brings it back with the whole schedule.
     assert_eq!(
         relay
