@@ -63,6 +63,7 @@ fn killed_storm(path: &Path, life: Duration) -> Vec<String> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let (begun, begins) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut answered = Vec::new();
         let mut line = String::new();
@@ -70,13 +71,17 @@ fn killed_storm(path: &Path, life: Duration) -> Vec<String> {
         while lines.read_line(&mut line).unwrap() > 0 && line.ends_with('\n') {
             if let Some((_, answer)) = line.trim_end().split_once("answered ") {
                 answered.push(answer.to_owned());
+                // Nobody listens after the first.
+                let _ = begun.send(());
             }
             line.clear();
         }
         answered
     });
-    // Opening, and the first commits.
-    std::thread::sleep(Duration::from_millis(200) + life);
+    begins
+        .recv_timeout(Duration::from_secs(30))
+        .expect("an answer");
+    std::thread::sleep(life);
     child.kill().unwrap();
     child.wait().unwrap();
     reader.join().unwrap()
