@@ -10,6 +10,7 @@ mod idempotency;
 mod observe;
 mod place;
 mod policy;
+mod quota;
 mod reconcile;
 mod record;
 mod record_spec;
@@ -52,6 +53,7 @@ struct Inner {
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
     plane: OnceLock<Arc<dyn Plane>>,
+    quota_told: quota::QuotaTold,
 }
 
 impl Control {
@@ -72,6 +74,7 @@ impl Control {
                 settings: Arc::new(settings),
                 clock,
                 plane: OnceLock::new(),
+                quota_told: quota::QuotaTold::default(),
             }),
         };
         this.reconcile().await?;

@@ -25,8 +25,9 @@ impl Control {
     /// [`Reason::DuoRoomRecordingUnsupported`], [`Reason::RecordingExists`], [`Reason::NotPublishing`],
     /// [`Reason::FormatUnsupported`], wrong fields.
     pub async fn start_recording(&self, request: RecordStart) -> Result<RecordStarted, Error> {
-        self.write(move |tx, settings| begin(tx, settings, request))
-            .await
+        let subject = self.subject_of(&request.place, &request.user_id, request.source);
+        let started = self.write(move |tx, settings| begin(tx, settings, request));
+        self.telling_of_quota(started.await, subject).await
     }
 
     /// Ends the manual recordings of a member's source.

@@ -29,8 +29,9 @@ impl Control {
     /// # Errors
     /// The refusals of the specification, most of all [`Reason::ChannelExists`] with that channel.
     pub async fn start(&self, request: Start) -> Result<Started, Error> {
-        self.write(move |tx, settings| start(tx, settings, request))
-            .await
+        let subject = self.subject_of(&request.place, &request.user_id, request.source);
+        let started = self.write(move |tx, settings| start(tx, settings, request));
+        self.telling_of_quota(started.await, subject).await
     }
 }
 

@@ -327,6 +327,21 @@ async fn starts_that_cannot_be_say_why() {
     bench.start("b").await.unwrap();
     bench.start("c").await.unwrap();
     assert_eq!(refused(start("d")).await, Reason::QuotaChannels);
+    // Told once a minute, however often it is asked for.
+    assert_eq!(refused(start("d")).await, Reason::QuotaChannels);
+    let told = async || {
+        let events = bench.events().await.into_iter();
+        let told = events.filter(|event| event.kind == EventKind::QuotaExceeded);
+        told.collect::<Vec<_>>()
+    };
+    let [event] = &told().await[..] else {
+        panic!("{:?}", told().await);
+    };
+    assert_eq!(event.subject.user_id.as_deref(), Some("d"));
+    assert_eq!(event.data["limit"], "max_channels");
+    bench.hands.advance(Duration::from_secs(60));
+    assert_eq!(refused(start("d")).await, Reason::QuotaChannels);
+    assert_eq!(told().await.len(), 2);
 
     let app = bench.control.settings().app_id.clone();
     bench
