@@ -69,6 +69,26 @@ pub fn get_with(address: &str, path: &str, headers: &[(&str, &str)]) -> Response
         .unwrap_or_else(|error| panic!("GET http://{address}{path}: {error}"))
 }
 
+/// `POST` of JSON.
+///
+/// # Panics
+/// As [`get`].
+pub fn post(address: &str, path: &str, json: &serde_json::Value) -> Response {
+    let body = json.to_string();
+    let length = body.len().to_string();
+    let headers = [
+        ("Content-Type", "application/json"),
+        ("Content-Length", &length),
+    ];
+    let answer = || {
+        let stream = send("POST", address, path, &headers, body.as_bytes())?;
+        let (mut response, mut body) = receive("POST", stream)?;
+        body.read_to_end(&mut response.body)?;
+        Ok(response)
+    };
+    answer().unwrap_or_else(|error: std::io::Error| panic!("POST http://{address}{path}: {error}"))
+}
+
 /// Sends a request and returns the head and the body as a reader.
 ///
 /// # Errors
@@ -79,6 +99,16 @@ pub fn open(
     path: &str,
     headers: &[(&str, &str)],
 ) -> std::io::Result<(Response, Body)> {
+    receive(method, send(method, address, path, headers, b"")?)
+}
+
+fn send(
+    method: &str,
+    address: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> std::io::Result<TcpStream> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(secs(15)))?;
     stream.set_write_timeout(Some(secs(15)))?;
@@ -88,6 +118,11 @@ pub fn open(
     }
     head.push_str("\r\n");
     stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    Ok(stream)
+}
+
+fn receive(method: &str, stream: TcpStream) -> std::io::Result<(Response, Body)> {
     let mut reader = BufReader::new(stream);
     let invalid = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
     let mut line = String::new();

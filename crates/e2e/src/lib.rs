@@ -22,6 +22,7 @@ pub mod flv;
 pub mod frames;
 pub mod gst;
 pub mod hls;
+pub mod hook;
 pub mod http;
 pub mod media;
 pub mod nginx;

@@ -75,6 +75,7 @@ pub struct Server {
     /// `127.0.0.1:PORT` of HTTP.
     pub http: String,
     folder: TempDir,
+    options: Options,
 }
 
 /// A short life after the publisher, so that tests see the end of a stream soon.
@@ -100,41 +101,23 @@ impl Server {
     /// When it ends or does not listen within 20 s; the message holds its log.
     pub fn with(options: &Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut program = if options.wrapper.is_empty() {
-            clean_command()
-        } else {
-            let mut program = command(&options.wrapper[0]);
-            program.args(&options.wrapper[1..]).arg(binary());
-            clean(&mut program);
-            program
-        };
-        program.current_dir(folder.path());
-        program.args(["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
-        program.arg("--data").arg(folder.path().join("data"));
-        program.args(["--log-format", "json"]);
-        if !options.config.is_empty() {
-            let file = folder.path().join("sidestream.toml");
-            std::fs::write(&file, &options.config).unwrap();
-            program.arg("--config").arg(file);
-        }
-        program.args(&options.arguments);
-        program.envs(options.environment.iter().map(|(k, v)| (k, v)));
-        program.stdout(Stdio::null());
-        let mut process = Process::start("sidestream serve", program);
-        let (rtmp, http) = until("the server's listeners in its log", secs(20), || {
-            if let Some(status) = process.status() {
-                panic!("sidestream ended at once with {status}\n{}", process.log());
-            }
-            let rtmp = process.find_in_log(|line| address_after(line, "rtmp listening on "))?;
-            let http = process.find_in_log(|line| address_after(line, "http listening on "))?;
-            Some((rtmp, http))
-        });
+        let (process, rtmp, http) = launch(&folder, options);
         Self {
             process,
             rtmp,
             http,
             folder,
+            options: options.clone(),
         }
+    }
+
+    /// Kills the server (SIGKILL) and starts it again with the same data, on new ports.
+    ///
+    /// # Panics
+    /// As [`Server::with`].
+    pub fn kill_and_start(&mut self) {
+        self.process.kill();
+        (self.process, self.rtmp, self.http) = launch(&self.folder, &self.options);
     }
 
     /// Publish and play URL of a stream.
@@ -181,6 +164,23 @@ impl Server {
     /// `GET` on the HTTP listener.
     pub fn get(&self, path: &str) -> http::Response {
         http::get(&self.http, path)
+    }
+
+    /// `POST` of JSON on the HTTP listener.
+    pub fn post(&self, path: &str, json: &serde_json::Value) -> http::Response {
+        http::post(&self.http, path, json)
+    }
+
+    /// The event log, in order.
+    ///
+    /// # Panics
+    /// When the answer is no list of at most 1000 events.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let answer = self.get("/v1/events?limit=1000");
+        assert_eq!(answer.status, 200, "/v1/events: {}", answer.text());
+        let events = answer.json()["items"].as_array().unwrap().clone();
+        assert!(events.len() < 1000, "more events than a page holds");
+        events
     }
 
     /// `/v1/streams/{stream}`; `None` while the server does not know the stream.
@@ -239,6 +239,40 @@ impl Server {
         let response = self.get("/healthz");
         assert_eq!(response.status, 200, "/healthz: {}", response.text());
     }
+}
+
+/// Starts the binary with its data in a folder; gives the addresses of RTMP and HTTP too.
+fn launch(folder: &TempDir, options: &Options) -> (Process, String, String) {
+    let mut program = if options.wrapper.is_empty() {
+        clean_command()
+    } else {
+        let mut program = command(&options.wrapper[0]);
+        program.args(&options.wrapper[1..]).arg(binary());
+        clean(&mut program);
+        program
+    };
+    program.current_dir(folder.path());
+    program.args(["serve", "--rtmp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    program.arg("--data").arg(folder.path().join("data"));
+    program.args(["--log-format", "json"]);
+    if !options.config.is_empty() {
+        let file = folder.path().join("sidestream.toml");
+        std::fs::write(&file, &options.config).unwrap();
+        program.arg("--config").arg(file);
+    }
+    program.args(&options.arguments);
+    program.envs(options.environment.iter().map(|(k, v)| (k, v)));
+    program.stdout(Stdio::null());
+    let mut process = Process::start("sidestream serve", program);
+    let (rtmp, http) = until("the server's listeners in its log", secs(20), || {
+        if let Some(status) = process.status() {
+            panic!("sidestream ended at once with {status}\n{}", process.log());
+        }
+        let rtmp = process.find_in_log(|line| address_after(line, "rtmp listening on "))?;
+        let http = process.find_in_log(|line| address_after(line, "http listening on "))?;
+        Some((rtmp, http))
+    });
+    (process, rtmp, http)
 }
 
 impl Drop for Server {
