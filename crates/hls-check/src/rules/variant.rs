@@ -114,7 +114,8 @@ fn codecs(scribe: &mut Scribe<'_>, variant: &Variant, line: usize, url: &str, fa
         .iter()
         .filter_map(|lane| lane.codec_string())
         .collect();
-    let is_known = found.len() == facts.lanes.len();
+    // A short segment may have none of a track's units.
+    let is_known = found.len() == facts.announced.len();
     let lacking = found
         .iter()
         .find(|found| !declared.iter().any(|declared| covers(declared, found)));
