@@ -55,6 +55,18 @@ impl Container {
         Self::ALL.into_iter().find(|c| c.playlist_name() == name)
     }
 
+    /// The container that a segment, part or init segment with this name belongs to, whatever run made it; `None` for
+    /// names that are not of our making.
+    #[must_use]
+    pub fn of_media_name(name: &str) -> Option<Self> {
+        let (epoch, _) = name.split_once('-')?;
+        let epoch = u64::from_str_radix(epoch, 16).ok()?;
+        Some(match parse_name(epoch, name)? {
+            ResourceName::Init { .. } | ResourceName::Part { .. } => Self::Fmp4,
+            ResourceName::Segment { container, .. } => container,
+        })
+    }
+
     pub(crate) fn extension(self) -> &'static str {
         match self {
             Self::Fmp4 => "m4s",
@@ -131,6 +143,25 @@ pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_any_run_tell_their_container() {
+        let of = Container::of_media_name;
+        assert_eq!(of("19a3-17.ts"), Some(Container::Ts));
+        assert_eq!(of("19a3-init-1.mp4"), Some(Container::Fmp4));
+        assert_eq!(of("19a3-17.2.m4s"), Some(Container::Fmp4));
+        for other in [
+            "fmp4.m3u8",
+            "17.ts",
+            "x-17.ts",
+            "019a3-17.ts",
+            "19A3-17.ts",
+            "19a3-17.aac",
+            "a-b",
+        ] {
+            assert_eq!(of(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn names_are_read_back_and_only_as_they_are_written() {

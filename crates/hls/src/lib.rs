@@ -48,6 +48,7 @@ pub use blocking::{Blocking, DirectiveError, Directives, Until};
 pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
+pub use playlist::{Classic, Named};
 pub use presentation::{Playlists, Presentation, Rendition, Resource, Text};
 pub use remux::LeftOut;
 pub use segmenter::{Segmenter, Stats};

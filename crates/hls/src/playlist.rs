@@ -14,8 +14,10 @@
 //!
 //! Durations are whole milliseconds: exact in the `f32` that the crate prints in its shortest form.
 
+mod classic;
 mod low_latency;
 
+pub use classic::{Classic, Named};
 pub(crate) use low_latency::media as low_latency_media;
 
 use bytes::Bytes;

@@ -314,3 +314,54 @@ fn memory_is_bounded_while_a_segment_is_open() {
         );
     }
 }
+
+#[test]
+fn for_who_cannot_wait_there_is_a_playlist_without_parts() {
+    let mut config = low_latency();
+    config.first_media_sequence = 7;
+    let mut segmenter = segmenter_of(config.clone(), &both());
+    // Three segments, and 0.9 s of the next.
+    feed(&mut segmenter, &movie(0, 173, 40, 50));
+    let presentation = segmenter.changed().unwrap();
+    let classic = presentation.classic(Container::Fmp4).unwrap();
+    assert_snapshot!(std::str::from_utf8(&classic.text.body).unwrap());
+    let names: Vec<_> = classic
+        .names
+        .iter()
+        .map(|n| (n.name.as_str(), n.duration.as_millis()))
+        .collect();
+    let (init, segments) = names.split_first().unwrap();
+    assert_eq!(init.1, 0);
+    assert_eq!(
+        segments.iter().map(|(_, ms)| *ms).collect::<Vec<_>>(),
+        [2_000, 2_000, 2_000]
+    );
+    assert_eq!(classic.duration.as_secs(), 6);
+    assert!(
+        names
+            .iter()
+            .all(|(name, _)| presentation.resource(name).is_some())
+    );
+    // The same cuts, and so the same text, as without low latency.
+    let mut plain = config.clone();
+    plain.part = None;
+    let mut segmenter = segmenter_of(plain, &both());
+    feed(&mut segmenter, &movie(0, 173, 40, 50));
+    let plain = segmenter.changed().unwrap();
+    assert_eq!(
+        plain.classic(Container::Fmp4).unwrap().text,
+        *plain.media(Container::Fmp4).unwrap()
+    );
+    assert_eq!(classic.text, *plain.media(Container::Fmp4).unwrap());
+    // The end stays the end.
+    let mut segmenter = segmenter_of(config, &both());
+    feed(&mut segmenter, &movie(0, 173, 40, 50));
+    segmenter.finish();
+    let ended = segmenter
+        .changed()
+        .unwrap()
+        .classic(Container::Fmp4)
+        .unwrap();
+    assert!(ended.text.body.ends_with(b".m4s\n#EXT-X-ENDLIST\n"));
+    assert_eq!(ended.names.len(), 5);
+}
