@@ -23,6 +23,7 @@ mod lifecycle;
 mod load;
 mod low_latency;
 mod names;
+mod players;
 mod policy;
 mod probe;
 mod push;

@@ -15,6 +15,9 @@ use bytes::Bytes;
 use super::boxes::{put_box, put_full_box, put_u32, put_u64};
 use super::init::{DISPOSABLE, NON_SYNC, SYNC};
 
+/// In the clock that tracks in milliseconds get, 90 kHz.
+const MILLISECOND: u64 = 90;
+
 /// One access unit, its times in the media timescale.
 #[derive(Clone, Debug)]
 pub(super) struct Sample<'a> {
@@ -38,30 +41,57 @@ struct Entry {
 pub(super) struct Run {
     /// Decode time of the first sample.
     pub(super) start: u64,
-    /// Duration of the last sample.
+    /// Duration of the last sample, to go by in the next run.
     pub(super) last_duration: u32,
+    /// Where a reader is that counts the durations of all runs, and reads no decode times.
+    pub(super) counted: i64,
     entries: Vec<Entry>,
     /// Media bytes of all samples.
     pub(super) bytes: u64,
 }
 
+/// What is known of a last sample's duration before the next one comes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Guess {
+    /// Duration of the sample before the first.
+    pub(super) before: u32,
+    /// One frame as the configuration says, where the track's clock counts milliseconds.
+    pub(super) nominal: Option<u32>,
+    /// [`Run::counted`] of the run before.
+    pub(super) counted: Option<i64>,
+}
+
 impl Run {
     /// Lays `samples` out. `end` is the decode time of the sample after the last, when known;
-    /// `fallback` the last one's duration when neither it nor another sample tells.
+    /// without it the last sample is as long as the one before, `guess.before` at first, or as the
+    /// configuration says where a clock of milliseconds cannot tell the two apart. 21 or 22 ms for
+    /// frames of 21.3 would add up, run by run, for readers that count durations (VLC 3): what they
+    /// are off by, always less than a millisecond, is made up for.
     ///
     /// Decode times in a file are sums of durations, which are at least one tick. Where a unit's
     /// DTS goes back, the file's decode time runs ahead of it until it has caught up, and the
     /// composition offset takes up the difference: presentation times stay exact.
-    pub(super) fn new(samples: &[Sample<'_>], end: Option<i64>, fallback: u32) -> Self {
+    pub(super) fn new(samples: &[Sample<'_>], end: Option<i64>, guess: Guess) -> Self {
         let start = samples.first().map_or(0, |sample| sample.dts.max(0));
         let mut at = start;
-        let mut duration = fallback.max(1);
+        let behind = start.saturating_sub(guess.counted.unwrap_or(start));
+        let behind = Some(behind).filter(|behind| behind.unsigned_abs() < MILLISECOND);
+        let behind = behind.unwrap_or(0);
+        let mut duration = guess.before.max(1);
+        let mut last_duration = duration;
         let mut bytes = 0;
         let nexts = samples.iter().skip(1).map(|sample| Some(sample.dts));
         let mut entries = Vec::with_capacity(samples.len());
         for (sample, next) in samples.iter().zip(nexts.chain([end])) {
             if let Some(next) = next {
                 duration = u32::try_from(next.saturating_sub(at).max(1)).unwrap_or(u32::MAX);
+                last_duration = duration;
+            } else if let Some(nominal) = guess.nominal
+                && u64::from(duration.abs_diff(nominal)) < MILLISECOND
+            {
+                let made_up = i64::from(nominal).saturating_add(behind).max(1);
+                duration = u32::try_from(made_up).unwrap_or(nominal);
+                last_duration = nominal;
             }
             let offset = sample.pts.saturating_sub(at);
             let offset = offset.clamp(i32::MIN.into(), i32::MAX.into());
@@ -77,7 +107,8 @@ impl Run {
         }
         Self {
             start: start.cast_unsigned(),
-            last_duration: duration,
+            last_duration,
+            counted: at.saturating_sub(behind),
             entries,
             bytes,
         }

@@ -13,11 +13,11 @@
 //! Deliberately absent: `sidx`, encryption, `styp` (a fragment may be part of a segment).
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use media::{AccessUnit, Dts, TrackId, TrackList};
+use media::{AccessUnit, Dts, Timescale, TrackId, TrackList};
 
 use super::Error;
 use super::boxes::{put_box, put_full_box, put_u32};
-use super::fragment::{Run, Sample};
+use super::fragment::{Guess, Run, Sample};
 use super::init;
 use super::track::{OutTrack, carried};
 use crate::LeftOut;
@@ -60,6 +60,8 @@ pub(super) struct Carried {
     pub(super) track: OutTrack,
     /// Ticks of the last sample written; at first what the configuration says of a frame.
     last_duration: u32,
+    /// See [`Run::counted`].
+    counted: Option<i64>,
 }
 
 /// A fragment ready to be written.
@@ -122,6 +124,7 @@ impl FragmentMuxer {
                 .into_iter()
                 .map(|track| Carried {
                     last_duration: track.frame_duration,
+                    counted: None,
                     track,
                 })
                 .collect(),
@@ -175,7 +178,7 @@ impl FragmentMuxer {
 
     /// One `moof` and `mdat` of `units` in arrival order; `ends` gives, per track, the decode time
     /// of the unit that follows, when known: without it the last sample is as long as the one
-    /// before. Empty units, damaged ones and units of tracks not carried are left out.
+    /// before, or as the configuration says where these are less than a millisecond apart. Empty units, damaged ones and units of tracks not carried are left out.
     ///
     /// Media bytes are copied once, into one allocation of exactly the fragment's size.
     ///
@@ -215,6 +218,7 @@ impl FragmentMuxer {
             Carried {
                 track,
                 last_duration,
+                counted,
             },
         ) in self.tracks.iter().enumerate()
         {
@@ -235,7 +239,12 @@ impl FragmentMuxer {
             }
             let end = ends.iter().find(|(id, _)| *id == track.id);
             let end = end.map(|(_, dts)| track.ticks(dts.0, shift));
-            let run = Run::new(&samples, end, *last_duration);
+            let guess = Guess {
+                before: *last_duration,
+                counted: *counted,
+                nominal: (track.source == Timescale::MILLIS).then_some(track.frame_duration),
+            };
+            let run = Run::new(&samples, end, guess);
             runs.push(FragmentRun {
                 track: n,
                 run,
@@ -251,6 +260,7 @@ impl FragmentMuxer {
         for run in &fragment.runs {
             if let Some(track) = self.tracks.get_mut(run.track) {
                 track.last_duration = run.run.last_duration;
+                track.counted = Some(run.run.counted);
             }
         }
         Ok(fragment)

@@ -125,6 +125,22 @@ mod durations {
     }
 
     #[test]
+    fn fragments_of_rounded_times_add_up() {
+        // 1024 samples at 48 kHz are 21.3 ms; each fragment ends before the next frame is known.
+        let mut muxer = muxer(vec![aac()]);
+        let dts: Vec<i64> = (0..900).map(|n| n * 1024 * 1000 / 48_000).collect();
+        let mut sum = 0;
+        for part in dts.chunks(15) {
+            let units: Vec<_> = part.iter().map(|dts| audio(*dts, 9)).collect();
+            let fragment = muxer.fragment(&units, &[]).unwrap();
+            let read = times(&fragment, AUDIO);
+            let apart = read[0].0.cast_signed() - sum;
+            assert!(apart.abs() < 90, "{apart} ticks apart at {} ms", part[0]);
+            sum += read.iter().map(|sample| i64::from(sample.2)).sum::<i64>();
+        }
+    }
+
+    #[test]
     fn never_zero_or_negative_and_presentation_stays_exact() {
         let units = slices(&[1000, 1040, 1010, 1020, 1200, 1200, 1240]);
         let fragment = muxer(vec![h264()])
