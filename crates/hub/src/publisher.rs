@@ -351,7 +351,11 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        let cause = CloseCause::Lost("connection dropped".into());
+        // Whoever was sent away may answer by dropping it.
+        let cause = match self.notice.peek() {
+            Some(why) => CloseCause::Revoked(why),
+            None => CloseCause::Lost("connection dropped".into()),
+        };
         self.hub.release(&self.stream, self.id, None, cause);
     }
 }

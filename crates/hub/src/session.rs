@@ -7,8 +7,8 @@ use std::time::Instant;
 use crate::error::Revoked;
 use crate::notice::Notice;
 
-/// What is known of a publisher.
-#[derive(Clone, Debug)]
+/// What is known of a publisher. `Debug` does not show its query.
+#[derive(Clone)]
 pub struct PublisherInfo {
     /// Label: `rtmp`, `rtmps`, `library`.
     pub protocol: &'static str,
@@ -33,6 +33,19 @@ impl PublisherInfo {
             conn: "".into(),
             query: "".into(),
         }
+    }
+}
+
+impl std::fmt::Debug for PublisherInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let query = if self.query.is_empty() { "" } else { "****" };
+        f.debug_struct("PublisherInfo")
+            .field("protocol", &self.protocol)
+            .field("peer", &self.peer)
+            .field("client", &self.client)
+            .field("conn", &self.conn)
+            .field("query", &query)
+            .finish()
     }
 }
 

@@ -663,3 +663,31 @@ fn a_picture_size_that_follows_is_a_change_and_stays() {
     publisher.unit_at(40, key(b"k"), now).unwrap();
     assert_eq!(lists(&seen(&mut subscriber)), 1);
 }
+
+#[test]
+fn a_publisher_that_was_sent_away_and_dropped_was_not_lost() {
+    let (hub, now) = (hub(), Instant::now());
+    let mut publisher = publish(&hub, now);
+    publisher.unit_at(0, key(b"k"), now).unwrap();
+    let stream = Arc::clone(publisher.stream());
+    assert!(stream.drop_publisher("enough"));
+    drop(publisher);
+    let Phase::Interrupted { cause, .. } = stream.phase() else {
+        panic!("{:?}", stream.phase());
+    };
+    assert_eq!(
+        cause,
+        CloseCause::Revoked(Revoked::Dropped("enough".into()))
+    );
+}
+
+#[test]
+fn what_followed_the_publish_url_is_not_shown() {
+    let mut info = PublisherInfo::library();
+    info.query = "txSecret=s3cret".into();
+    let shown = format!("{info:?}");
+    assert!(
+        !shown.contains("s3cret") && shown.contains("****"),
+        "{shown}"
+    );
+}
