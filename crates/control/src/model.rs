@@ -3,6 +3,7 @@
 mod channel;
 mod file;
 mod policy;
+mod policy_patch;
 mod recording;
 mod room;
 mod source;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Format, Media, Protocol, Source};
-use crate::error::{Error, Reason};
+use crate::error::{Error, FieldError, Reason};
 use crate::words::words;
 
 words! {
@@ -135,26 +135,39 @@ impl Policy {
     /// automatic bypass and recording on.
     ///
     /// # Errors
-    /// [`Reason::FieldInvalid`] for unknown fields, wrong types and values out of range.
+    /// [`Reason::FieldInvalid`] names every field that is unknown, of a wrong type or out of range.
     pub fn patched(&self, patch: &Value) -> Result<Self, Error> {
         let Value::Object(mut fields) = patch.clone() else {
             return Err(Error::field("", "expected an object"));
         };
         let mut base = self.clone();
+        let mut wrong = Vec::new();
         match fields.remove("preset") {
             None => {}
             Some(Value::String(preset)) if preset == "auto_auto" => {
                 base.auto_bypass.enabled = true;
                 base.auto_record.enabled = true;
             }
-            Some(_) => return Err(Error::field("/preset", "there is only \"auto_auto\"")),
+            Some(_) => wrong.push(FieldError {
+                pointer: "/preset".to_owned(),
+                detail: "there is only \"auto_auto\"".to_owned(),
+            }),
         }
-        let mut whole = serde_json::to_value(&base).map_err(internal)?;
-        merge(&mut whole, &Value::Object(fields));
-        let made: Self =
-            serde_json::from_value(whole).map_err(|error| Error::field("", error.to_string()))?;
-        made.check()?;
-        Ok(made)
+        let before = serde_json::to_value(&base).map_err(internal)?;
+        let mut whole = before.clone();
+        merge(&mut whole, &Value::Object(fields.clone()));
+        // Mostly all is well; only what is not is looked at field by field.
+        let made = match serde_json::from_value::<Self>(whole) {
+            Ok(made) => made,
+            Err(_) => super::policy_patch::lay(before, &fields, &mut wrong).map_err(internal)?,
+        };
+        if let Err(error) = made.check() {
+            wrong.extend(error.fields);
+        }
+        match wrong.is_empty() {
+            true => Ok(made),
+            false => Err(Error::fields(wrong)),
+        }
     }
 
     /// # Errors
@@ -164,7 +177,7 @@ impl Policy {
         let mut at_most = |pointer: &str, value: u32, most: u32| {
             if value > most {
                 let detail = format!("{value} is more than {most}");
-                wrong.push(crate::FieldError {
+                wrong.push(FieldError {
                     pointer: pointer.to_owned(),
                     detail,
                 });
@@ -317,5 +330,50 @@ mod tests {
             let error = Policy::default().patched(&bad).unwrap_err();
             assert_eq!(error.reason, Reason::FieldInvalid, "{bad}");
         }
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_patch_is_named_where_it_stands() {
+        let bad = json!({
+            "preset": "all",
+            "reconect_window_s": 5,
+            "room_idle_s": "soon",
+            "record_idle_s": 90_000,
+            "max_channels": null,
+            "auto_record": {"formats": ["mp4", "avi", 7], "segment_s": -1, "media": "av", "x/~y": 1},
+            "auto_bypass": true,
+            "compat_matrix": true,
+        });
+        let error = Policy::default().patched(&bad).unwrap_err();
+        let fields: Vec<(&str, &str)> = error
+            .fields
+            .iter()
+            .map(|field| (field.pointer.as_str(), field.detail.as_str()))
+            .collect();
+        let mut pointers: Vec<&str> = fields.iter().map(|(pointer, _)| *pointer).collect();
+        pointers.sort_unstable();
+        assert_eq!(
+            pointers,
+            [
+                "/auto_bypass",
+                "/auto_record/formats/1",
+                "/auto_record/formats/2",
+                "/auto_record/segment_s",
+                "/auto_record/x~1~0y",
+                "/max_channels",
+                "/preset",
+                "/reconect_window_s",
+                "/record_idle_s",
+                "/room_idle_s",
+            ],
+            "{fields:#?}"
+        );
+        let of = |wanted: &str| fields.iter().find(|(at, _)| *at == wanted).unwrap().1;
+        assert_eq!(of("/auto_bypass"), "expected an object");
+        assert_eq!(of("/max_channels"), "cannot be null");
+        assert_eq!(of("/reconect_window_s"), "is not known");
+        assert_eq!(of("/record_idle_s"), "90000 is more than 86400");
+        assert!(of("/room_idle_s").contains("expected u32"), "{fields:?}");
+        assert!(of("/auto_record/formats/1").contains("avi"), "{fields:?}");
     }
 }
