@@ -16,6 +16,7 @@ mod record;
 mod record_spec;
 mod recording_calls;
 mod rooms;
+mod secrets;
 mod start;
 mod stop;
 mod streams;

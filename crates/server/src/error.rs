@@ -23,6 +23,7 @@ pub(crate) enum Reason {
     NoPublicContainer,
     NotReady,
     PictureNotFound,
+    ConfigurationInvalid,
     RangeInvalid,
     UpgradeRequired,
 }
@@ -49,7 +50,7 @@ impl Reason {
     pub(crate) const RATE_LIMITED: Self = Self::Control(control::Reason::RateLimited);
     pub(crate) const OVERLOADED: Self = Self::Control(control::Reason::PlaneOverloaded);
 
-    const OWN: [Self; 13] = [
+    const OWN: [Self; 14] = [
         Self::MethodNotAllowed,
         Self::RouteNotFound,
         Self::TargetTooLong,
@@ -61,6 +62,7 @@ impl Reason {
         Self::NoPublicContainer,
         Self::NotReady,
         Self::PictureNotFound,
+        Self::ConfigurationInvalid,
         Self::RangeInvalid,
         Self::UpgradeRequired,
     ];
@@ -87,6 +89,7 @@ impl Reason {
             Self::NoPublicContainer => ("NO_CONTAINER", 404, 40_000_461, "HLS cannot carry this stream", false),
             Self::NotReady => ("NOT_READY", 503, 40_000_462, "nothing to play yet", true),
             Self::PictureNotFound => ("PICTURE_NOT_FOUND", 404, 40_000_463, "no picture to show", true),
+            Self::ConfigurationInvalid => ("CONFIGURATION_INVALID", 422, 40_000_066, "the configuration cannot be used", false),
         };
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         Facts { name, status, code, compat_code: None, module: None, title, retryable }
@@ -135,6 +138,9 @@ pub(crate) struct FieldError {
     /// The parameter of the path or the query.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) parameter: Option<String>,
+    /// Where it stands in the configuration: `FILE:LINE:COLUMN`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     /// What it should be.
     pub(crate) detail: String,
 }
@@ -188,6 +194,7 @@ impl FieldError {
         Self {
             pointer: Some(pointer.into()),
             parameter: None,
+            place: None,
             detail: detail.into(),
         }
     }
@@ -196,7 +203,17 @@ impl FieldError {
         Self {
             pointer: None,
             parameter: Some(name.into()),
+            place: None,
             detail: detail.into(),
+        }
+    }
+
+    pub(crate) fn in_configuration(place: String, detail: String) -> Self {
+        Self {
+            pointer: None,
+            parameter: None,
+            place: Some(place),
+            detail,
         }
     }
 

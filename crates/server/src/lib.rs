@@ -47,8 +47,8 @@ mod tests;
 mod watch;
 
 pub use crate::api::{
-    FixedKeys, Grant, Keys, OpenMode, PlayTokens, PushTarget, PushTargets, Recording, Recordings,
-    Scope,
+    FixedKeys, Grant, Keys, Misconfigured, OpenMode, PlayTokens, PushTarget, PushTargets,
+    Recording, Recordings, Reload, Reloaded, Scope,
 };
 pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};

@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{
-    self, Keys, OpenMode, PlayTokens, PushTarget, PushTargets, Rates, Recording, Recordings, Table,
+    self, Keys, OpenMode, PlayTokens, PushTarget, PushTargets, Rates, Recording, Recordings,
+    Reload, Table,
 };
 use crate::assets::Assets;
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub control: Option<Control>,
     /// Makes tokens for players; without it there are none.
     pub play_tokens: Option<Arc<dyn PlayTokens>>,
+    /// Reads the configuration again; without it `/v1/reload` says so.
+    pub reload: Option<Arc<dyn Reload>>,
     /// Callbacks; without them their routes say so.
     pub callbacks: Option<Callbacks>,
     /// The folder of recordings, whose files `/v1/files` sends.
@@ -87,6 +90,7 @@ impl Parts {
             keys: Arc::new(OpenMode),
             control: None,
             play_tokens: None,
+            reload: None,
             callbacks: None,
             recordings_root: None,
             targets: Arc::new(Nothing),
@@ -108,6 +112,7 @@ pub(crate) struct Shared {
     pub(crate) keys: Arc<dyn Keys>,
     pub(crate) control: Option<Control>,
     pub(crate) play_tokens: Option<Arc<dyn PlayTokens>>,
+    pub(crate) reload: Option<Arc<dyn Reload>>,
     pub(crate) callbacks: Option<Callbacks>,
     pub(crate) recordings_root: Option<PathBuf>,
     pub(crate) targets: Arc<dyn PushTargets>,
@@ -165,6 +170,7 @@ impl Shared {
             keys: parts.keys,
             control: parts.control,
             play_tokens: parts.play_tokens,
+            reload: parts.reload,
             callbacks: parts.callbacks,
             recordings_root: parts.recordings_root,
             targets: parts.targets,

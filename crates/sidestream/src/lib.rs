@@ -30,8 +30,8 @@ mod relay;
 
 pub use config::Config;
 pub use relay::{
-    Builder, Error, Events, Item, Listeners, Publisher, PushHandle, RecordBuilder, Relay, Reloaded,
-    Stopped, Subscriber, TlsError, Track,
+    Builder, ConfigSource, Error, Events, Item, Listeners, Publisher, PushHandle, RecordBuilder,
+    Relay, Reloaded, Stopped, Subscriber, TlsError, Track,
 };
 
 pub use ::record;

@@ -379,6 +379,103 @@ async fn a_forbidden_publisher_is_sent_away_and_its_stream_is_gone_for_players()
     .await;
     let ended = || async { events(&relay, EventKind::IngestEnded).await };
     until(&relay, "told", || async { !ended().await.is_empty() }).await;
+    // Ended by us, though the publisher answered by hanging up.
+    assert_eq!(ended().await[0].data["errcode"], 21);
+}
+
+/// Status line, headers and body of a GET.
+async fn fetch(relay: &Relay, path: &str, range: &str) -> (String, Vec<u8>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let http = relay.listeners().http.unwrap();
+    let asked = async {
+        let mut tcp = tokio::net::TcpStream::connect(http).await.unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: Bearer ss_live_0123456789abcdef\r\n{range}\r\n"
+        );
+        tcp.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).await.unwrap();
+        answer
+    };
+    let answer = tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+    let end = end.unwrap();
+    let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+    (head.to_lowercase(), answer[end + 4..].to_vec())
+}
+
+#[tokio::test]
+async fn recorded_files_are_sent_as_they_lie_on_the_disk() {
+    let dir = TempDir::new().unwrap();
+    let relay = relay(dir.path(), "auto_bypass = { enabled = true }\n").await;
+    let sender = send(&relay, "live/cam").await;
+    until(&relay, "published", || async {
+        !events(&relay, EventKind::IngestStarted).await.is_empty()
+    })
+    .await;
+    let task = relay.control().start_recording(record("live", "cam"));
+    task.await.unwrap();
+    until(&relay, "recording", || async {
+        !events(&relay, EventKind::RecordingStarted).await.is_empty()
+    })
+    .await;
+    let stop = RecordStop {
+        place: place("live"),
+        user_id: "cam".to_owned(),
+        source: Source::Main,
+    };
+    relay.control().stop_recordings(stop).await.unwrap();
+    sender.finish().await;
+    let files = async || {
+        let all = (FileFilter::default(), Page::default());
+        relay.control().files(all.0, all.1).await.unwrap().items
+    };
+    until(&relay, "three files", || async { files().await.len() == 3 }).await;
+    for file in files().await {
+        let (head, view) = fetch(&relay, &format!("/v1/files/{}", file.id), "").await;
+        assert!(head.starts_with("http/1.1 200 "), "{head}");
+        let view: serde_json::Value = serde_json::from_slice(&view).unwrap();
+        let url = view["url"].as_str().unwrap();
+        let url = &url[url.find("/v1/").unwrap()..];
+        let place = dir.path().join("recordings").join(&file.path);
+        let mut parts = vec![(url.to_owned(), place.clone())];
+        if file.body.format == Format::Hls {
+            // The playlist is where the answer says, and everything in the folder beside it.
+            parts = std::fs::read_dir(&place)
+                .unwrap()
+                .map(|entry| entry.unwrap())
+                .map(|entry| {
+                    let (folder, _) = url.rsplit_once('/').unwrap();
+                    let name = entry.file_name().into_string().unwrap();
+                    (format!("{folder}/{name}"), entry.path())
+                })
+                .collect();
+            assert!(parts.iter().any(|(part, _)| part == url), "{url} {parts:?}");
+            assert!(parts.len() >= 3, "playlist, init segment, segments");
+        } else {
+            let (_, whole) = fetch(&relay, url, "").await;
+            assert_eq!(whole.len() as u64, file.size);
+        }
+        for (part, path) in parts {
+            let on_disk = std::fs::read(&path).unwrap();
+            let (head, sent) = fetch(&relay, &part, "").await;
+            assert!(head.starts_with("http/1.1 200 "), "{part}: {head}");
+            assert!(sent == on_disk, "{part} differs from {}", path.display());
+            let (head, sent) = fetch(&relay, &part, "Range: bytes=5-24\r\n").await;
+            assert!(head.starts_with("http/1.1 206 "), "{part}: {head}");
+            let told = format!("\r\ncontent-range: bytes 5-24/{}\r\n", on_disk.len());
+            assert!(head.contains(&told), "{head}");
+            assert_eq!(sent, on_disk[5..25]);
+            if part.ends_with(".m3u8") {
+                let text = String::from_utf8(on_disk).unwrap();
+                let lines = text.lines().filter(|line| !line.starts_with('#'));
+                for line in lines {
+                    assert!(place.join(line).exists(), "{line} of {text}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]

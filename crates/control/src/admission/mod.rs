@@ -140,7 +140,7 @@ impl Admission {
                 .check(&question.name, &query, (self.clock)())?
             {
                 gate::Check::Passed => {}
-                gate::Check::AskWebhook => force.ask("publish", question).await?,
+                gate::Check::AskWebhook => force.ask("publish", question, (self.clock)()).await?,
             }
         }
         self.registry.admit(question, &recognised).await?;
@@ -205,7 +205,7 @@ impl Admission {
         }
         match force.play.check(&question.name, &query, now)? {
             gate::Check::Passed => {}
-            gate::Check::AskWebhook => force.ask("play", question).await?,
+            gate::Check::AskWebhook => force.ask("play", question, now).await?,
         }
         Ok(self.links(stream, &binding, now))
     }
@@ -232,11 +232,11 @@ impl Force {
         })
     }
 
-    async fn ask(&self, action: &'static str, question: &Question) -> Result<(), String> {
+    async fn ask(&self, action: &'static str, question: &Question, now: u64) -> Result<(), String> {
         let Some(webhook) = &self.webhook else {
             return Err("no authorisation webhook is configured".to_owned());
         };
-        match webhook.ask(action, question).await {
+        match webhook.ask(action, question, now).await {
             Decision::Allow => Ok(()),
             Decision::Deny(reason) => Err(reason),
         }

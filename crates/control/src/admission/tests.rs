@@ -317,6 +317,7 @@ fn by_webhook(server: &Server, timeout_ms: u64, on_error: OnError) -> Bench {
             timeout: Duration::from_millis(timeout_ms),
             keep: Duration::from_secs(60),
             on_error,
+            secret: None,
         }),
     })
 }
@@ -346,6 +347,49 @@ async fn the_webhook_decides_and_players_are_asked_about_once() {
         assert!(matches!(bench.play("a", "u=bad").await, Play::Refused(_)));
     }
     assert_eq!(server.asked.load(Ordering::Relaxed), 4);
+}
+
+#[tokio::test]
+async fn with_a_secret_each_question_is_signed_as_callbacks_are() {
+    use crate::callback::{Secret, signature};
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let handler = move |headers: axum::http::HeaderMap, body: Bytes| {
+        tell.send((headers, body)).unwrap();
+        std::future::ready(StatusCode::OK)
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/auth", listener.local_addr().unwrap());
+    let router = Router::new().route("/auth", post(handler));
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let secret = Secret::parse("whsec_c2lkZXN0cmVhbS10ZXN0LXNlY3JldC0wMA==").unwrap();
+    let bench = Bench::new(Settings {
+        publish: gate(GateMode::Webhook),
+        webhook: Some(WebhookSettings {
+            url,
+            timeout: Duration::from_secs(20),
+            keep: Duration::ZERO,
+            on_error: OnError::Deny,
+            secret: Some(secret.clone()),
+        }),
+        ..Settings::default()
+    });
+    let mut ids = Vec::new();
+    for at in [1_800_000_000, 1_800_000_007] {
+        assert_eq!(bench.publish("a", "").await, Ok("live/a".to_owned()));
+        let (headers, body) = told.recv().await.unwrap();
+        let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), "application/json");
+        assert_eq!(header("webhook-timestamp"), at.to_string());
+        let id = header("webhook-id");
+        let wanted = signature::standard([&secret], &id, at, &body);
+        assert_eq!(header("webhook-signature"), wanted);
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["action"], "publish");
+        ids.push(id);
+        bench.later(7);
+    }
+    assert!(ids[0].starts_with("ask_") && ids[0] != ids[1], "{ids:?}");
+    server.abort();
 }
 
 #[tokio::test]

@@ -4,12 +4,15 @@
 //! reason, everything else is trouble, and trouble is decided by [`OnError`]. Whatever the server
 //! does, an answer is there after the timeout: queueing, connecting, redirects (not followed) and
 //! bodies that drip included.
+//!
+//! With a secret each question is signed as Standard Webhooks has it, as callbacks are.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Serialize;
@@ -17,6 +20,9 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::Question;
+use crate::callback::{Secret, signature};
+use crate::clock::UnixMs;
+use crate::id::fresh_number;
 
 /// Publishers that are asked about at once. Players have as many of their own, so that they cannot
 /// crowd publishers out. Bounds: connections to the webhook.
@@ -53,6 +59,8 @@ pub struct WebhookSettings {
     pub keep: Duration,
     /// What is decided without an answer.
     pub on_error: OnError,
+    /// Signs questions; without it they are not signed.
+    pub secret: Option<Secret>,
 }
 
 impl std::fmt::Debug for WebhookSettings {
@@ -143,7 +151,13 @@ impl Webhook {
         })
     }
 
-    pub(super) async fn ask(&self, action: &'static str, question: &Question) -> Decision {
+    /// `now` is in Unix seconds.
+    pub(super) async fn ask(
+        &self,
+        action: &'static str,
+        question: &Question,
+        now: u64,
+    ) -> Decision {
         let is_play = action == "play";
         let key = || {
             let peer = question.peer.map(|peer| peer.ip());
@@ -156,7 +170,7 @@ impl Webhook {
         if is_play && let Some(decision) = self.kept(&key()) {
             return decision;
         }
-        let answer = self.request(action, question).await;
+        let answer = self.request(action, question, now).await;
         match answer {
             Ok(decision) => {
                 if is_play {
@@ -187,6 +201,7 @@ impl Webhook {
         &self,
         action: &'static str,
         question: &Question,
+        now: u64,
     ) -> Result<Decision, Trouble> {
         let timeout = self.settings.timeout;
         let deadline = Instant::now() + timeout;
@@ -202,7 +217,20 @@ impl Webhook {
             peer: question.peer.map(|peer| peer.to_string()),
             query: &question.query,
         };
-        let request = self.client.post(self.url.clone()).json(&body);
+        // Of texts and an address: this is always JSON.
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut request = self.client.post(self.url.clone());
+        request = request.header(CONTENT_TYPE, "application/json");
+        if let Some(secret) = &self.settings.secret {
+            let now = i64::try_from(now).unwrap_or(i64::MAX);
+            let id = format!("ask_{}", fresh_number(UnixMs(now.saturating_mul(1_000))));
+            let signature = signature::standard([secret], &id, now, &body);
+            request = request
+                .header("webhook-id", id)
+                .header("webhook-timestamp", now)
+                .header("webhook-signature", signature);
+        }
+        let request = request.body(body);
         let asked = tokio::time::timeout_at(deadline, async {
             // Closed never: an error cannot come.
             let place = places.acquire().await;

@@ -65,16 +65,6 @@ impl PlayTokens {
         Self { key }
     }
 
-    /// Tokens of a new random key.
-    ///
-    /// # Errors
-    /// The system has no random bytes.
-    pub fn random() -> Result<Self, getrandom::Error> {
-        let mut key = [0_u8; 32];
-        getrandom::fill(&mut key)?;
-        Ok(Self { key })
-    }
-
     /// A token for `stream` until `expires_unix`, in seconds.
     #[must_use]
     pub fn token(&self, usage: TokenUse, stream: &str, binding: &str, expires_unix: u64) -> String {

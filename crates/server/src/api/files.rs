@@ -17,7 +17,7 @@ use super::answer::{Answer, Content};
 use super::ask::Ask;
 use super::input::{Input, Name, Place, Text, Time, Whole, input};
 use super::route::Route;
-use super::view::{FileView, Page};
+use super::view::{FileView, PLAYLIST, Page};
 use crate::error::{Problem, Reason};
 
 /// Read from the disk at once, for one client.
@@ -141,7 +141,7 @@ async fn content(ask: Ask) -> Result<Answer, Problem> {
     let file = find(&ask).await?;
     if is_folder(&file) {
         let detail = format!(
-            "this recording is a folder; its playlist is /v1/files/{}/content/index.m3u8",
+            "this recording is a folder; its playlist is /v1/files/{}/content/{PLAYLIST}",
             file.id
         );
         return Err(missing(detail));

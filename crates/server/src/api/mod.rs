@@ -36,6 +36,7 @@ mod poster;
 mod publisher;
 mod rate;
 mod recordings;
+mod reload;
 mod rooms;
 mod route;
 mod server;
@@ -53,6 +54,7 @@ mod words;
 
 pub use access::{FixedKeys, Grant, Keys, OpenMode, Scope};
 pub use play::PlayTokens;
+pub use reload::{Misconfigured, Reload, Reloaded};
 pub use wire::{PushTarget, Recording};
 
 pub(crate) use access::{admit, is_operator, same};
@@ -125,6 +127,7 @@ pub(crate) fn table() -> Table {
         ("Streams", moderation::routes()),
         ("Streams", publisher::routes()),
         ("Streams", viewer::routes()),
+        ("Configuration", reload::routes()),
     ];
     let mut all = Vec::new();
     for (tag, routes) in resources {

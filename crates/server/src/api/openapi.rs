@@ -164,6 +164,7 @@ fn problem() -> Value {
                 "properties": {
                     "pointer": {"type": "string", "description": "RFC 6901, into the body."},
                     "parameter": {"type": "string"},
+                    "place": {"type": "string", "description": "FILE:LINE:COLUMN of a configuration."},
                     "detail": {"type": "string"},
                 },
             }},

@@ -50,6 +50,15 @@ impl PlayTokens for Tokens {
     }
 }
 
+/// A configuration that is what it was.
+struct Unchanged;
+
+impl crate::Reload for Unchanged {
+    fn reload(&self) -> Result<crate::Reloaded, Vec<crate::Misconfigured>> {
+        Ok(crate::Reloaded::default())
+    }
+}
+
 fn publishing(stream: &str) -> Publishing {
     Publishing {
         stream: stream.to_owned(),
@@ -103,6 +112,7 @@ impl Relay {
             all.control = Some(control.clone());
             all.callbacks = Some(callbacks);
             all.play_tokens = Some(Arc::new(Tokens));
+            all.reload = Some(Arc::new(Unchanged));
             parts(all);
         });
         Self {

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use sidestream::config::Loaded;
-use sidestream::{Error, Relay};
+use sidestream::config::{Config, ConfigError, Loaded};
+use sidestream::{ConfigSource, Error, Relay};
 
 use super::args::{Global, Serve, Settings};
 use super::logging::{self, LevelHandle};
@@ -32,7 +32,14 @@ pub(super) fn run(args: &Serve, global: &Global, report: &Report) -> Exit {
     };
     greet(&loaded, open_files);
     runtime.block_on(async {
-        let relay = match Relay::builder().config(loaded.config.clone()).build().await {
+        let source = Layers {
+            settings: args.settings.clone(),
+            level,
+        };
+        let relay = Relay::builder()
+            .config(loaded.config.clone())
+            .source(source);
+        let relay = match relay.build().await {
             Ok(relay) => relay,
             Err(error) => return report.error(advice(&error)),
         };
@@ -43,7 +50,7 @@ pub(super) fn run(args: &Serve, global: &Global, report: &Report) -> Exit {
         announce(&relay, &loaded, began);
         loop {
             match signals.next().await {
-                Asked::Reload => reload(&relay, &args.settings, &level),
+                Asked::Reload => reload(&relay),
                 Asked::Stop(name) => return drain(&relay, name, &mut signals).await,
             }
         }
@@ -150,20 +157,35 @@ pub(super) fn advice(error: &Error) -> String {
     }
 }
 
-fn reload(relay: &Relay, args: &Settings, level: &LevelHandle) {
-    let (loaded, problems) = settings::read(args);
-    if let Some(problem) = problems.first() {
-        tracing::error!("SIGHUP: configuration kept as it was: {problem}");
-        return;
+/// The layers that the process was started with, read again.
+struct Layers {
+    settings: Settings,
+    level: LevelHandle,
+}
+
+impl ConfigSource for Layers {
+    fn read(&self) -> Result<Config, ConfigError> {
+        let (loaded, problems) = settings::read(&self.settings);
+        match problems.is_empty() {
+            true => Ok(loaded.config),
+            false => Err(ConfigError::new(problems)),
+        }
     }
-    level.set(&loaded.config.log.level);
-    match relay.reload(&loaded.config) {
-        Ok(reloaded) => tracing::info!(
+
+    fn applied(&self, config: &Config) {
+        self.level.set(&config.log.level);
+    }
+}
+
+fn reload(relay: &Relay) {
+    match relay.reload_source() {
+        Some(Ok(reloaded)) => tracing::info!(
             applied = reloaded.applied.join(","),
             kept_until_restart = reloaded.kept_until_restart.join(","),
             "SIGHUP: configuration reloaded"
         ),
-        Err(error) => tracing::error!("SIGHUP: configuration kept as it was: {error}"),
+        Some(Err(error)) => tracing::error!("SIGHUP: configuration kept as it was: {error}"),
+        None => {}
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use control::admission::{self, Gate, OnError, WebhookSettings};
+use control::callback;
 use control::credential::{Secret, UrlKeys};
 
 use super::ApiKey;
@@ -26,6 +27,10 @@ pub struct Auth {
     pub play: AuthGate,
     /// Who is asked where a direction says so; empty: nobody.
     pub webhook: Option<Secret>,
+    /// Signs what it is asked (Standard Webhooks): `whsec_…`.
+    pub webhook_secret: Option<Secret>,
+    /// File whose first line is that secret.
+    pub webhook_secret_file: Option<PathBuf>,
     /// How long its answer is waited for.
     pub webhook_timeout: Duration,
     /// How long an answer about a player holds.
@@ -44,6 +49,8 @@ impl Default for Auth {
             publish: AuthGate::default(),
             play: AuthGate::default(),
             webhook: None,
+            webhook_secret: None,
+            webhook_secret_file: None,
             webhook_timeout: Duration::from_secs(5),
             webhook_cache: Duration::from_secs(10),
             on_webhook_error: OnError::Deny,
@@ -72,8 +79,9 @@ pub struct AuthGate {
 }
 
 impl Auth {
-    pub(super) fn paths(&mut self) -> [&mut Option<PathBuf>; 5] {
+    pub(super) fn paths(&mut self) -> [&mut Option<PathBuf>; 6] {
         [
+            &mut self.webhook_secret_file,
             &mut self.keys_file,
             &mut self.publish.key_file,
             &mut self.publish.key_backup_file,
@@ -87,17 +95,41 @@ impl Auth {
     /// # Errors
     /// The setting, and one sentence about its file.
     pub(crate) fn admission(&self) -> Result<admission::Settings, (String, String)> {
+        let secret = self.signing_secret()?;
         let webhook = self.webhook.as_ref().map(|url| WebhookSettings {
             url: url.reveal().to_owned(),
             timeout: self.webhook_timeout,
             keep: self.webhook_cache,
             on_error: self.on_webhook_error,
+            secret,
         });
         Ok(admission::Settings {
             publish: self.publish.gate("publish")?,
             play: self.play.gate("play")?,
             webhook,
         })
+    }
+
+    /// What signs the webhook's questions.
+    fn signing_secret(&self) -> Result<Option<callback::Secret>, (String, String)> {
+        let (setting, text) = match (&self.webhook_secret, &self.webhook_secret_file) {
+            (Some(secret), _) => ("auth.webhook_secret", secret.clone()),
+            (None, Some(path)) => {
+                let setting = "auth.webhook_secret_file";
+                let text = first_line(path);
+                let wrong = |what| {
+                    (
+                        setting.to_owned(),
+                        format!("{setting}: {}: {what}", path.display()),
+                    )
+                };
+                (setting, text.map_err(wrong)?)
+            }
+            (None, None) => return Ok(None),
+        };
+        let parsed = callback::Secret::parse(text.reveal());
+        let wrong = |what| (setting.to_owned(), format!("{setting}: {what}"));
+        parsed.map(Some).map_err(wrong)
     }
 
     /// Calls `complain` with `auth.key` and one sentence for each rule that is broken.
@@ -118,6 +150,17 @@ impl Auth {
         {
             let what = "auth.webhook is not a URL; write webhook = \"https://HOST/PATH\"";
             complain("auth.webhook", what.to_owned());
+        }
+        let secret = self.webhook_secret.as_ref();
+        if let Some(Err(what)) = secret.map(|secret| callback::Secret::parse(secret.reveal())) {
+            complain(
+                "auth.webhook_secret",
+                format!("auth.webhook_secret: {what}"),
+            );
+        }
+        if self.webhook_secret.is_some() && self.webhook_secret_file.is_some() {
+            let what = "auth.webhook_secret_file and webhook_secret are both set; keep one";
+            complain("auth.webhook_secret_file", what.to_owned());
         }
         let mut between = |key: &str, value: Duration, low: Duration, high: Duration| {
             if value < low || value > high {
@@ -285,7 +328,8 @@ mod tests {
     fn keys_are_read_and_never_shown() {
         let text = "[auth]\npublish = \"txsecret\"\npublish_key = \"0123456789\"\n\
                     publish_key_backup = \"abcdefghij\"\npublish_validity = \"1h\"\nplay = \"key\"\n\
-                    play_key = \"for players\"\nwebhook = \"https://u:p4ss@h/x?k=q9\"\n";
+                    play_key = \"for players\"\nwebhook = \"https://u:p4ss@h/x?k=q9\"\n\
+                    webhook_secret = \"whsec_c2lkZXN0cmVhbS10ZXN0LXNlY3JldC0wMA==\"\n";
         let loaded = Loader::new().text("c", text).load().unwrap();
         let settings = loaded.config.auth.admission().unwrap();
         let keys = settings.publish.keys.clone().unwrap();
@@ -294,9 +338,18 @@ mod tests {
         assert_eq!(keys.backup.unwrap().reveal(), "abcdefghij");
         assert_eq!(keys.validity, Duration::from_secs(3_600));
         assert_eq!(settings.play.mode, GateMode::Key);
+        let signs = settings.webhook.clone().unwrap().secret.unwrap();
+        assert!(signs.expose().starts_with("whsec_c2lkZX"));
         let mut shown = format!("{:?} {settings:?}", loaded.config);
         shown.extend(loaded.settings().map(|(.., value, _)| value));
-        for secret in ["0123456789", "abcdefghij", "for players", "p4ss", "q9"] {
+        for secret in [
+            "0123456789",
+            "abcdefghij",
+            "for players",
+            "p4ss",
+            "q9",
+            "c2lkZX",
+        ] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
         }
     }
@@ -315,7 +368,8 @@ mod tests {
             ]
         );
         let text = "[auth]\nplay = \"txsceret\"\nplay_key = 7\npublish_key = \"short\"\n\
-                    publish_key_file = \"x\"\nwebhook = \"ftp://secret.host\"\non_webhook_error = \"deny\"\n";
+                    publish_key_file = \"x\"\nwebhook = \"ftp://secret.host\"\non_webhook_error = \"deny\"\n\
+                    webhook_secret = \"whsec_x\"\n";
         assert_eq!(
             problems(text),
             [
@@ -324,6 +378,7 @@ mod tests {
                 "c:4:15: auth.publish_key has 5 characters; use at least 8",
                 "c:5:20: auth.publish_key_file and publish_key are both set; keep one",
                 "c:6:11: auth.webhook is not a URL; write webhook = \"https://HOST/PATH\"",
+                "c:8:18: auth.webhook_secret: after whsec_ comes base64 of 16 to 64 bytes",
             ]
         );
     }

@@ -1,5 +1,6 @@
 //! `[control]`
 
+use control::credential::Secret;
 use serde_json::{Map, Value as Json};
 
 use super::setting::{Setting, Wrong};
@@ -15,6 +16,8 @@ pub struct Control {
     pub bizid: String,
     /// The RTMP app under which announced streams are published.
     pub rtmp_app: String,
+    /// The key of `sign = MD5(key + t)` on `/common_access`; without it, API keys only.
+    pub common_access_key: Option<Secret>,
     /// Where the state is kept.
     pub state: StateIn,
     /// `[control.policy]`: first values of the policy; what calls change wins.
@@ -27,6 +30,7 @@ impl Default for Control {
             app_id: "1400000001".to_owned(),
             bizid: "8888".to_owned(),
             rtmp_app: "live".to_owned(),
+            common_access_key: None,
             state: StateIn::Auto,
             policy: PolicyPatch::default(),
         }

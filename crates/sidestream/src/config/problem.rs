@@ -62,6 +62,14 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
 }
 
+impl ConfigError {
+    /// These problems.
+    #[must_use]
+    pub fn new(problems: Vec<Problem>) -> Self {
+        Self { problems }
+    }
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.problems.first() else {

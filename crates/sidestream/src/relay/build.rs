@@ -26,6 +26,7 @@ use super::health::Health;
 use super::keys::ApiKeys;
 use super::players::{HttpPlayers, RtmpPlayers};
 use super::push::{Targets, rules};
+use super::reload::{ConfigSource, Reloader};
 use super::tls::{Certificate, KeyPair};
 use super::{Certificates, Counters, Inner, Listeners, Relay, lifecycle, tick};
 use crate::config::{Batch, Config, OnConflict};
@@ -39,12 +40,20 @@ const BACKLOG: u32 = 4_096;
 pub struct Builder {
     config: Config,
     authorizer: Option<Arc<dyn Authorizer>>,
+    source: Option<Arc<dyn ConfigSource>>,
 }
 
 impl Builder {
     /// Sets the configuration; without it the defaults apply.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Sets where the configuration can be read again, for [`Relay::reload_source`] and
+    /// `POST /v1/reload`; without it the latter says that it cannot. Does not read it now.
+    pub fn source(mut self, source: impl ConfigSource) -> Self {
+        self.source = Some(Arc::new(source));
         self
     }
 
@@ -94,7 +103,7 @@ impl Builder {
         let is_open = config.mode() == "open";
         let playables = Arc::new(Playables::new(is_open));
         let registry = control.registry(Arc::clone(&playables));
-        let admission = gatekeeper::admission(&config, registry)?;
+        let admission = gatekeeper::admission(&config, registry, &control).await?;
         let gatekeeper = Gatekeeper::new(Arc::clone(&admission), self.authorizer);
         let authorizer: Arc<dyn Authorizer> = Arc::new(Admission {
             hub: hub.clone(),
@@ -151,6 +160,8 @@ impl Builder {
         parts.control = Some(control.clone());
         parts.recordings_root = Some(config.record.root(&config.storage));
         parts.play_tokens = Some(Arc::new(gatekeeper::Opener(Arc::clone(&admission))));
+        let reloader = self.source.map(|source| Arc::new(Reloader::new(source)));
+        parts.reload = reloader.clone().map(|reloader| reloader as _);
         parts.connections = Arc::clone(&connections);
         parts.health = Arc::new(Health {
             deliver: deliver.clone(),
@@ -176,9 +187,9 @@ impl Builder {
             let tls = tls_config("https", certificate, &server::ALPN)?;
             server.serve(listener, Some(Arc::new(ArcSwap::new(tls))));
         }
-        Ok(Relay {
+        let relay = Relay {
             inner: Arc::new(Inner {
-                config: ArcSwap::from_pointee(config),
+                config: Arc::new(config),
                 hub,
                 ingest,
                 deliver,
@@ -189,6 +200,7 @@ impl Builder {
                 callbacks,
                 keys,
                 admission,
+                reloader,
                 listeners,
                 certificates,
                 tasks,
@@ -196,7 +208,11 @@ impl Builder {
                 runtime: tokio::runtime::Handle::current(),
                 started: Instant::now(),
             }),
-        })
+        };
+        if let Some(reloader) = &relay.inner.reloader {
+            reloader.serve(&relay.inner);
+        }
+        Ok(relay)
     }
 }
 
@@ -323,6 +339,9 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.rtmp_port = listeners.rtmp.map(|addr| addr.port());
     server.cors.clone_from(&config.http.cors);
     server.embed_from.clone_from(&config.http.embed_from);
+    if let Some(key) = &config.control.common_access_key {
+        key.reveal().clone_into(&mut server.common_access_key);
+    }
     server.hls.enabled = config.hls.enabled;
     server.hls.always = config.hls.always;
     server.hls.segment = config.hls.segment;

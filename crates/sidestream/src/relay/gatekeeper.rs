@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use control::admission::{self, Play, Question};
-use control::credential::PlayTokens;
 use hub::{Action, Ask, Authorizer, Verdict, Verdicts};
 
 use super::error::Error;
@@ -75,14 +74,12 @@ impl server::PlayTokens for Opener {
 }
 
 /// The decision by the configuration.
-pub(super) fn admission(
+pub(super) async fn admission(
     config: &Config,
     registry: Arc<dyn admission::Registry>,
+    control: &control::Control,
 ) -> Result<Arc<admission::Admission>, Error> {
-    let tokens = PlayTokens::random().map_err(|error| Error::Start {
-        part: "play tokens",
-        source: std::io::Error::other(error),
-    })?;
+    let tokens = control.play_tokens().await?;
     let admission =
         admission::Admission::new(settings(config)?, registry, tokens, Arc::new(unix_now));
     Ok(Arc::new(admission?))

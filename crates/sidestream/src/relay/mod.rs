@@ -14,6 +14,7 @@ mod players;
 mod publisher;
 mod push;
 mod record;
+mod reload;
 mod subscriber;
 mod tls;
 mod usage;
@@ -22,13 +23,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
 use hub::{Hub, PublisherInfo, ViewerInfo};
 use media::StreamName;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 
 pub use build::Builder;
 use counters::Counters;
@@ -36,6 +36,7 @@ pub use error::Error;
 pub use publisher::{Publisher, Track};
 pub use push::PushHandle;
 pub use record::RecordBuilder;
+pub use reload::ConfigSource;
 pub use subscriber::{Item, Subscriber};
 pub use tls::TlsError;
 pub(crate) use tls::{KeyPair, provider};
@@ -54,8 +55,8 @@ pub struct Relay {
 }
 
 struct Inner {
-    /// As it was built, or last reloaded.
-    config: ArcSwap<Config>,
+    /// As it was built: what only a restart changes is in force as it says.
+    config: Arc<Config>,
     hub: Hub,
     ingest: ingest::Ingest,
     deliver: deliver::Deliver,
@@ -66,6 +67,7 @@ struct Inner {
     callbacks: ::control::callback::Callbacks,
     keys: Arc<keys::ApiKeys>,
     admission: Arc<::control::admission::Admission>,
+    reloader: Option<Arc<reload::Reloader>>,
     listeners: Listeners,
     certificates: Certificates,
     tasks: TaskTracker,
@@ -220,7 +222,7 @@ impl Relay {
     /// [`Error::Tls`], [`Error::SecretFile`], [`Error::Record`], [`Error::Control`].
     pub fn reload(&self, config: &Config) -> Result<Reloaded, Error> {
         let inner = &self.inner;
-        let old = inner.config.load_full();
+        let old = Arc::clone(&inner.config);
         // Everything that can fail comes first.
         let rtmps = build::load_pair("rtmps", &config.rtmps.cert, &config.rtmps.key)?;
         let https = build::load_pair("https", &config.https.cert, &config.https.key)?;
@@ -291,6 +293,17 @@ impl Relay {
     #[must_use]
     pub fn callbacks(&self) -> &::control::callback::Callbacks {
         &self.inner.callbacks
+    }
+
+    /// Reads the configuration again from where [`Builder::source`] said, and puts it in force as
+    /// [`Relay::reload`] does. May block. `None`: there is no source.
+    ///
+    /// # Errors
+    /// Every problem; then nothing has changed.
+    #[must_use]
+    pub fn reload_source(&self) -> Option<Result<Reloaded, ConfigError>> {
+        let reloader = self.inner.reloader.as_ref()?;
+        Some(reloader.run())
     }
 
     /// The control plane: rooms, channels, recordings, policy, events.

@@ -59,3 +59,26 @@ async fn a_publisher_that_does_not_return_after_a_restart_ends_its_channel() {
     second.after(Duration::from_secs(61)).await;
     assert_eq!(second.state(id).await, ChannelState::Ended);
 }
+
+#[tokio::test]
+async fn play_tokens_open_after_a_restart_and_nowhere_else() {
+    use crate::credential::TokenUse;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("control.db");
+    let hands = Hands::default();
+    let open = || Store::open(&path, hands.clock()).unwrap();
+    let first = on(open(), hands.clone(), |_| {}).await;
+    let tokens = first.control.play_tokens().await.unwrap();
+    let token = tokens.token(TokenUse::Open, "live/a", "", 100);
+    first.driver.abort();
+    first.control.close().await;
+    let second = on(open(), hands.clone(), |_| {}).await;
+    let tokens = second.control.play_tokens().await.unwrap();
+    let verified = |tokens: &crate::credential::PlayTokens| {
+        tokens.verify(TokenUse::Open, "live/a", "", &token, 100)
+    };
+    assert_eq!(verified(&tokens), Ok(()));
+    let other = on(Store::in_memory(hands.clock()).unwrap(), hands, |_| {}).await;
+    let tokens = other.control.play_tokens().await.unwrap();
+    assert!(verified(&tokens).is_err());
+}

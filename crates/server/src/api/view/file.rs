@@ -1,11 +1,14 @@
 //! A recorded file.
 
 use control::UnixMs;
-use control::model::File;
+use control::model::{File, Format};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::api::ask::Ask;
+
+/// The playlist's name in the folder of a recording.
+pub(in crate::api) const PLAYLIST: &str = "index.m3u8";
 
 /// A recorded file, or a folder with a playlist.
 #[derive(Serialize, ToSchema)]
@@ -41,7 +44,7 @@ pub(in crate::api) struct FileView {
     storage: String,
     expires_at: Option<String>,
     deleted_at: Option<String>,
-    /// Where its content is.
+    /// Where its content is; of a folder, its playlist.
     url: String,
 }
 
@@ -91,7 +94,12 @@ impl FileView {
             storage: body.storage.clone(),
             expires_at: body.expires_at_ms.map(|at| UnixMs(at).to_string()),
             deleted_at: file.deleted_at.map(|at| at.to_string()),
-            url: format!("{base}/v1/files/{}/content", file.id),
+            url: match body.format {
+                Format::Hls | Format::HlsTs => {
+                    format!("{base}/v1/files/{}/content/{PLAYLIST}", file.id)
+                }
+                _ => format!("{base}/v1/files/{}/content", file.id),
+            },
         }
     }
 }

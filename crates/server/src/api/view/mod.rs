@@ -11,7 +11,7 @@ mod target;
 pub(super) use channel::{ChannelView, Urls, etag};
 pub(crate) use channel::{PlayUrl, urls};
 pub(super) use event::EventView;
-pub(super) use file::FileView;
+pub(super) use file::{FileView, PLAYLIST};
 pub(super) use recording::RecordingView;
 pub(super) use room::{MemberView, RoomView};
 pub(super) use target::TargetView;
