@@ -55,18 +55,29 @@ pub(super) struct Run {
 pub(super) struct Guess {
     /// Duration of the sample before the first.
     pub(super) before: u32,
-    /// One frame as the configuration says, where the track's clock counts milliseconds.
+    /// How long it is by its own samples, where it is sound that says so.
+    pub(super) lasts: Option<u32>,
+    /// One picture as the configuration says, where the track's clock counts milliseconds.
     pub(super) nominal: Option<u32>,
     /// [`Run::counted`] of the run before.
     pub(super) counted: Option<i64>,
 }
 
+impl Guess {
+    /// Ticks of the last sample, `before` being those of the one before it; `None`: the same.
+    fn last(&self, before: u32) -> Option<u32> {
+        let near = |nominal: &u32| u64::from(before.abs_diff(*nominal)) < MILLISECOND;
+        self.lasts.or(self.nominal.filter(near))
+    }
+}
+
 impl Run {
-    /// Lays `samples` out. `end` is the decode time of the sample after the last, when known;
-    /// without it the last sample is as long as the one before, `guess.before` at first, or as the
-    /// configuration says where a clock of milliseconds cannot tell the two apart. 21 or 22 ms for
-    /// frames of 21.3 would add up, run by run, for readers that count durations (VLC 3): what they
-    /// are off by, always less than a millisecond, is made up for.
+    /// Lays `samples` out. `end` is the decode time of the sample after the last, when known.
+    /// Without it the last sample of sound is as long as it plays; a picture as long as the one
+    /// before (`guess.before` at first), or as the configuration says where a clock of milliseconds
+    /// cannot tell the two apart. 21 or 22 ms for frames of 21.3 would add up, run by run, for
+    /// readers that count durations (VLC 3): what they are off by, always less than a millisecond,
+    /// is made up for.
     ///
     /// Decode times in a file are sums of durations, which are at least one tick. Where a unit's
     /// DTS goes back, the file's decode time runs ahead of it until it has caught up, and the
@@ -86,12 +97,10 @@ impl Run {
             if let Some(next) = next {
                 duration = u32::try_from(next.saturating_sub(at).max(1)).unwrap_or(u32::MAX);
                 last_duration = duration;
-            } else if let Some(nominal) = guess.nominal
-                && u64::from(duration.abs_diff(nominal)) < MILLISECOND
-            {
-                let made_up = i64::from(nominal).saturating_add(behind).max(1);
-                duration = u32::try_from(made_up).unwrap_or(nominal);
-                last_duration = nominal;
+            } else if let Some(lasts) = guess.last(duration) {
+                let made_up = i64::from(lasts).saturating_add(behind).max(1);
+                duration = u32::try_from(made_up).unwrap_or(lasts);
+                last_duration = lasts;
             }
             let offset = sample.pts.saturating_sub(at);
             let offset = offset.clamp(i32::MIN.into(), i32::MAX.into());

@@ -239,7 +239,9 @@ impl FragmentMuxer {
             }
             let end = ends.iter().find(|(id, _)| *id == track.id);
             let end = end.map(|(_, dts)| track.ticks(dts.0, shift));
+            let last = samples.last().map(|sample| sample.payload);
             let guess = Guess {
+                lasts: last.and_then(|payload| track.plays(payload)),
                 before: *last_duration,
                 counted: *counted,
                 nominal: (track.source == Timescale::MILLIS).then_some(track.frame_duration),

@@ -141,6 +141,25 @@ mod durations {
     }
 
     #[test]
+    fn sound_before_a_pause_is_as_long_as_it_plays() {
+        // A clip that begins again: two frames at the end of a part, 147 ms apart.
+        let units = [audio(0, 9), audio(21, 9), audio(168, 9)];
+        let fragment = muxer(vec![aac()]).fragment(&units, &[]).unwrap();
+        let durations: Vec<u32> = times(&fragment, AUDIO).iter().map(|s| s.2).collect();
+        assert_eq!(durations, [1890, 13_230, 1920]);
+        // Opus says in each packet how long it is: 20 ms of one frame, 40 ms of two.
+        let mut muxer = super::muxer(vec![track(AUDIO, Codec::Opus, OPUS_HEAD)]);
+        let packet = |dts, toc: u8| AccessUnit {
+            payload: Bytes::from(vec![toc, 1, 2, 3]),
+            ..audio(dts, 4)
+        };
+        let units = [packet(0, 0xfc), packet(20, 0xfc), packet(167, 0xfd)];
+        let fragment = muxer.fragment(&units, &[]).unwrap();
+        let durations: Vec<u32> = times(&fragment, AUDIO).iter().map(|s| s.2).collect();
+        assert_eq!(durations, [1800, 13_230, 3600]);
+    }
+
+    #[test]
     fn never_zero_or_negative_and_presentation_stays_exact() {
         let units = slices(&[1000, 1040, 1010, 1020, 1200, 1200, 1240]);
         let fragment = muxer(vec![h264()])

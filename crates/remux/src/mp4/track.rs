@@ -1,6 +1,7 @@
 //! A track that is written: its clock in the file, its sample entry, what is checked of its units.
 
 use bytes::Bytes;
+use media::config::opus;
 use media::nal::LengthPrefixed;
 use media::{AccessUnit, Codec, CodecConfig, Rounding, Timescale, TrackId, TrackList};
 use mp4_atom::Encode as _;
@@ -23,6 +24,8 @@ pub(super) struct OutTrack {
     pub(super) nal_length_size: Option<u8>,
     /// Ticks of one frame, as the configuration says.
     pub(super) frame_duration: u32,
+    /// Whether that holds for each frame: of sound whose frames are all alike.
+    is_even_sound: bool,
 }
 
 impl OutTrack {
@@ -57,6 +60,7 @@ impl OutTrack {
                 _ => None,
             },
             frame_duration: frame_duration(config, timescale),
+            is_even_sound: config.audio().is_some_and(|a| a.frame_samples.is_some()),
         })
     }
 
@@ -64,6 +68,18 @@ impl OutTrack {
     pub(super) fn is_sound(&self, unit: &AccessUnit) -> bool {
         self.nal_length_size
             .is_none_or(|size| LengthPrefixed::is_sound(&unit.payload, size))
+    }
+
+    /// Ticks for which a frame of sound plays, where it or the configuration says so.
+    pub(super) fn plays(&self, payload: &[u8]) -> Option<u32> {
+        match self.codec {
+            Codec::Opus => {
+                let samples = u64::from(opus::packet_samples(payload));
+                let ticks = samples * u64::from(self.head.timescale.hz()) / 48_000;
+                u32::try_from(ticks).ok().filter(|ticks| *ticks > 0)
+            }
+            _ => self.is_even_sound.then_some(self.frame_duration),
+        }
     }
 
     /// The unit on the file's timeline.

@@ -294,33 +294,11 @@ fn opus(data: &[u8], channels: Option<u8>, told: &mut bool) -> Step {
     Step::Frame(Frame {
         header: at,
         len: at + size,
-        samples: opus_samples(packet),
+        samples: opus::packet_samples(packet),
         rate: 48_000,
         config,
         owned: None,
     })
-}
-
-/// Samples of an Opus packet at 48 kHz (RFC 6716 §3.1, §3.2).
-fn opus_samples(packet: &[u8]) -> u32 {
-    let toc = packet.first().copied().unwrap_or_default();
-    let frame = match (toc >> 3, toc >> 3 & 3) {
-        (16.., 0) => 120,
-        (16.., 1) => 240,
-        (16.., 2) => 480,
-        (16.., _) => 960,
-        // Hybrid: 10 and 20 ms. SILK: 10, 20, 40 and 60 ms.
-        (12.., 0 | 2) | (_, 0) => 480,
-        (12.., _) | (_, 1) => 960,
-        (_, 2) => 1_920,
-        (_, _) => 2_880,
-    };
-    let frames = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => packet.get(1).map_or(1, |count| u32::from(count & 0x3f)),
-    };
-    frame * frames
 }
 
 /// OpusHead of a channel configuration code (Opus in MPEG-TS §3.2, RFC 7845 §5.1): 1 and 2 channels
@@ -354,20 +332,6 @@ fn opus_head(code: u8) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn opus_packets_say_their_length_in_samples() {
-        for (packet, samples) in [
-            (&[0x78u8][..], 960),
-            (&[0x08], 960),
-            (&[0x18], 2_880),
-            (&[0x83, 3], 360),
-            (&[0xfd], 1_920),
-            (&[0x60], 480),
-        ] {
-            assert_eq!(opus_samples(packet), samples, "{packet:x?}");
-        }
-    }
 
     #[test]
     fn opus_heads_are_read_for_every_channel_code() {
