@@ -29,6 +29,7 @@ pub mod nginx;
 pub mod process;
 pub mod proxy;
 pub mod rtmp;
+pub mod s3;
 pub mod server;
 pub mod tls;
 pub mod wait;

@@ -24,6 +24,7 @@ use crate::counters::Counters;
 use crate::error::{Problem, Reason};
 use crate::health::{Health, Worker};
 use crate::hls::Hls;
+use crate::mirror::HlsCopy;
 use crate::state::Shared;
 use callbacks::CallbackFigures;
 
@@ -498,7 +499,57 @@ impl Figures {
         let held = series(|s| s.bytes as u64);
         let held = held.into_iter().map(|(l, v)| (l, float(v))).collect();
         let help = "Bytes of HLS segments held";
-        writer.gauge("stream_hls_held", help, Some(&Unit::Bytes), &held)
+        writer.gauge("stream_hls_held", help, Some(&Unit::Bytes), &held)?;
+        self.copies(writer, streams)
+    }
+
+    /// Series of the copies in a storage.
+    fn copies(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
+        let shown = streams.iter().take(self.per_stream);
+        let copies: Vec<_> = shown
+            .flat_map(|stream| {
+                let copies = self.hls.copies(stream.name()).into_iter();
+                copies.map(move |copy| (stream, copy))
+            })
+            .collect();
+        let labels = |stream: &Arc<Stream>, copy: &HlsCopy| {
+            let mut labels = names(stream);
+            labels.push(("container", copy.container.to_owned()));
+            labels
+        };
+        let behind: Series<f64> = copies
+            .iter()
+            .map(|(stream, copy)| (labels(stream, copy), copy.behind_s))
+            .collect();
+        let help = "For how long the copy of HLS in the storage has not shown what is newest";
+        writer.gauge(
+            "stream_hls_copy_behind",
+            help,
+            Some(&Unit::Seconds),
+            &behind,
+        )?;
+        type Value = fn(&HlsCopy) -> u64;
+        let counters: [(&str, &str, Value); 3] = [
+            (
+                "skipped_segments",
+                "HLS segments that the storage never got",
+                |copy| copy.skipped,
+            ),
+            ("failures", "Requests to the storage that failed", |copy| {
+                copy.failures
+            }),
+            ("objects", "Objects written to the storage", |copy| {
+                copy.objects
+            }),
+        ];
+        for (name, help, value) in counters {
+            let series: Series<u64> = copies
+                .iter()
+                .map(|(stream, copy)| (labels(stream, copy), value(copy)))
+                .collect();
+            writer.counter(&format!("stream_hls_copy_{name}"), help, None, &series)?;
+        }
+        Ok(())
     }
 }
 

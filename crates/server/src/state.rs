@@ -28,6 +28,7 @@ use crate::health::Health;
 use crate::hls::{Hls, WallClock, system_clock};
 use crate::media::MediaSink;
 use crate::metrics::Metrics;
+use crate::mirror::{HlsMirror, NoMirror};
 use crate::paths::Target;
 
 /// What a [`crate::Server`] works with; given by the facade.
@@ -56,6 +57,8 @@ pub struct Parts {
     pub targets: Arc<dyn PushTargets>,
     /// Tells what is recorded.
     pub recordings: Arc<dyn Recordings>,
+    /// Copies HLS to a storage.
+    pub mirror: Arc<dyn HlsMirror>,
     /// Tells how the rest of the process is.
     pub health: Arc<dyn Health>,
     /// Counters of all shells.
@@ -95,6 +98,7 @@ impl Parts {
             recordings_root: None,
             targets: Arc::new(Nothing),
             recordings: Arc::new(Nothing),
+            mirror: Arc::new(NoMirror),
             health: Arc::new(Nothing),
             counters: Arc::default(),
             connections: Arc::new(Semaphore::new(100_000)),
@@ -148,6 +152,7 @@ impl Shared {
             Arc::clone(&parts.clock),
             tracker.clone(),
             parts.counters.bytes_out("hls"),
+            Arc::clone(&parts.mirror),
         );
         let metrics = Metrics::new(
             &parts.hub,

@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use object_store::client::{HttpError, HttpErrorKind};
+
 use crate::redact::Redact;
 
 /// Why a storage did not do what it was asked.
@@ -87,7 +89,7 @@ impl Error {
             object_store::Error::PermissionDenied { .. } => Kind::Denied,
             object_store::Error::Unauthenticated { .. } => Kind::Credentials,
             _ if text.contains("status 5") || text.contains("status 429") => Kind::Busy,
-            _ if innermost.to_string().contains("timed out") => Kind::Unreachable,
+            _ if breaks_off(error) => Kind::Unreachable,
             _ => Kind::Other,
         };
         let words = match (by_code, kind) {
@@ -168,6 +170,24 @@ fn innermost<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'st
     innermost
 }
 
+/// The connection gave no whole answer.
+fn breaks_off(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(one) = cause {
+        if let Some(http) = one.downcast_ref::<HttpError>() {
+            return matches!(
+                http.kind(),
+                HttpErrorKind::Connect
+                    | HttpErrorKind::Request
+                    | HttpErrorKind::Timeout
+                    | HttpErrorKind::Interrupted
+            );
+        }
+        cause = one.source();
+    }
+    false
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.what)
@@ -221,5 +241,20 @@ mod tests {
             (error.kind(), error.to_string().as_str()),
             (Kind::Unreachable, "connection refused")
         );
+    }
+
+    #[test]
+    fn a_connection_that_breaks_off_is_one_to_a_storage_that_is_not_there() {
+        let of = |kind| {
+            let cause = HttpError::new(kind, fmt::Error);
+            let error = object_store::Error::Generic {
+                store: "S3",
+                source: Box::new(cause),
+            };
+            Error::of(&error, &Redact::default()).kind()
+        };
+        assert_eq!(of(HttpErrorKind::Interrupted), Kind::Unreachable);
+        assert_eq!(of(HttpErrorKind::Timeout), Kind::Unreachable);
+        assert_eq!(of(HttpErrorKind::Decode), Kind::Other);
     }
 }

@@ -22,6 +22,7 @@ mod hls_out;
 mod lifecycle;
 mod load;
 mod low_latency;
+mod mirror;
 mod names;
 mod players;
 mod policy;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::hls;
+use crate::mirror::HlsCopy;
 use crate::state::{self, Shared};
 
 /// Where a stream is pushed to.
@@ -236,6 +237,8 @@ struct HlsState {
     bytes: usize,
     /// `EXT-X-TARGETDURATION`; null until it is known.
     target_duration_s: Option<f64>,
+    /// Copies in a storage; empty when the configuration asks for none.
+    copies: Vec<HlsCopy>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -317,14 +320,14 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
             max_composition_offset_ms: timing.max_composition_offset_ms,
             av_offset_ms: timing.av_offset_ms,
         },
-        hls: hls_state(entry.as_deref()),
+        hls: hls_state(entry.as_deref(), shared.hls.copies(stream.name())),
         targets: shared.targets.of(stream.name()),
         recordings: shared.recordings.of(stream.name()),
         urls: urls(shared, stream, request),
     }
 }
 
-fn hls_state(entry: Option<&hls::Entry>) -> HlsState {
+fn hls_state(entry: Option<&hls::Entry>, copies: Vec<HlsCopy>) -> HlsState {
     let stats = entry.map(hls::Entry::stats).unwrap_or_default();
     let target = entry
         .and_then(hls::Entry::snapshot)
@@ -341,6 +344,7 @@ fn hls_state(entry: Option<&hls::Entry>) -> HlsState {
         renders: stats.renders,
         bytes: stats.bytes,
         target_duration_s: target.map(rounded),
+        copies,
     }
 }
 

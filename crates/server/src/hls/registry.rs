@@ -17,6 +17,7 @@ use super::entry::{Entry, Resume, Run, State};
 use super::sessions::idle_after;
 use super::{WallClock, task};
 use crate::config::{HlsConfig, Limits};
+use crate::mirror::{HlsCopy, HlsMirror};
 
 /// The HLS of all streams. Clones share it.
 #[derive(Clone)]
@@ -38,6 +39,7 @@ struct Inner {
     /// Bytes sent in all answers.
     sent: Arc<AtomicU64>,
     last_epoch: AtomicU64,
+    mirror: Arc<dyn HlsMirror>,
     // Guards the map. Taken before an entry's run, never the other way round.
     entries: Mutex<HashMap<StreamName, Arc<Entry>>>,
 }
@@ -50,6 +52,7 @@ impl Hls {
         clock: WallClock,
         tracker: TaskTracker,
         sent: Arc<AtomicU64>,
+        mirror: Arc<dyn HlsMirror>,
     ) -> Self {
         Self {
             inner: Arc::new(Inner {
@@ -63,6 +66,7 @@ impl Hls {
                 blocked: Semaphore::new(limits.hls_blocked),
                 sent,
                 last_epoch: AtomicU64::new(0),
+                mirror,
                 entries: Mutex::default(),
             }),
         }
@@ -149,6 +153,7 @@ impl Hls {
             config: self.inner.config.clone(),
             clock: Arc::clone(&self.inner.clock),
             finish: self.inner.finish.clone(),
+            mirror: self.mirror_of(&entry.name),
         };
         self.inner.tracker.spawn(task::run(context, segmenter));
     }
@@ -208,13 +213,30 @@ impl Hls {
             let is_gone = is_idle && self.inner.hub.stream(name).is_none();
             !(is_gone || entry.is_over(now))
         });
-        if self.inner.config.always && self.inner.config.enabled {
-            for stream in self.inner.hub.list() {
-                if let Some(entry) = self.open(stream.name()) {
-                    Container::ALL.into_iter().for_each(|c| entry.want(c));
-                }
+        if !self.inner.config.enabled {
+            return;
+        }
+        for stream in self.inner.hub.list() {
+            let wanted = match self.inner.config.always {
+                true => &Container::ALL[..],
+                false => self.inner.mirror.containers(stream.name()),
+            };
+            if !wanted.is_empty()
+                && let Some(entry) = self.open(stream.name())
+            {
+                wanted.iter().for_each(|container| entry.want(*container));
             }
         }
+    }
+
+    /// How the copies of a stream are.
+    pub(crate) fn copies(&self, name: &StreamName) -> Vec<HlsCopy> {
+        self.inner.mirror.of(name)
+    }
+
+    fn mirror_of(&self, name: &StreamName) -> Option<Arc<dyn HlsMirror>> {
+        let mirror = &self.inner.mirror;
+        (!mirror.containers(name).is_empty()).then(|| Arc::clone(mirror))
     }
 
     /// Ends all playlists; no run starts from now on.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::WallClock;
 use super::entry::{Entry, Resume};
 use crate::config::HlsConfig;
+use crate::mirror::HlsMirror;
 
 /// How long units are gathered before the segmenter gets them, where nobody waits for parts: one
 /// wake-up for many. It delays a segment by at most this.
@@ -24,6 +25,8 @@ pub(super) struct Context {
     pub(super) config: HlsConfig,
     pub(super) clock: WallClock,
     pub(super) finish: CancellationToken,
+    /// Where a copy of all that is published goes.
+    pub(super) mirror: Option<Arc<dyn HlsMirror>>,
 }
 
 /// Tells the entry when a run goes without a word, by a panic or with its runtime.
@@ -251,7 +254,14 @@ impl Running {
             discontinuity_sequence: self.segmenter.next_discontinuity_sequence(),
         };
         let entry = &self.context.entry;
-        entry.publish(self.context.generation, presentation, resume)
+        let copied = Arc::clone(&presentation);
+        let is_present = entry.publish(self.context.generation, presentation, resume);
+        if let Some(mirror) = &self.context.mirror
+            && is_present
+        {
+            mirror.offer(&entry.name, &copied);
+        }
+        is_present
     }
 
     fn close(&mut self, over: &Over) {

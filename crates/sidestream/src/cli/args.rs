@@ -201,6 +201,9 @@ pub(super) struct Check {
     /// Print every value in force and where it comes from
     #[arg(long)]
     pub(super) print: bool,
+    /// Also ask the storage of [mirror]: write a small object, read it and delete it
+    #[arg(long)]
+    pub(super) storage: bool,
     /// Print the reference: every key with its default
     #[arg(long, conflicts_with_all = ["print", "json"])]
     pub(super) print_default: bool,

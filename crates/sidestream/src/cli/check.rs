@@ -20,6 +20,9 @@ pub(super) fn run(args: &Check, report: &Report) -> Exit {
     }
     let (loaded, mut problems) = settings::read(&args.settings);
     problems.extend(ports(&loaded));
+    if args.storage {
+        problems.extend(storage(&loaded));
+    }
     in_reading_order(&mut problems);
     if args.json {
         let exit = if problems.is_empty() {
@@ -48,6 +51,21 @@ fn ports(loaded: &Loaded) -> Vec<Problem> {
             Some(loaded.problem(&format!("{section}.listen"), what))
         })
         .collect()
+}
+
+/// What keeps the storage from being written, asked there.
+fn storage(loaded: &Loaded) -> Option<Problem> {
+    let store = loaded.config.mirror.store();
+    // What is wrong with the settings themselves has been told.
+    let store = store.ok().flatten()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let what = match runtime {
+        Ok(runtime) => runtime.block_on(store.try_writing()).err()?.to_string(),
+        Err(error) => error.to_string(),
+    };
+    Some(loaded.problem("mirror.to", format!("mirror.to: {store}: {what}")))
 }
 
 fn listeners(loaded: &Loaded) -> impl Iterator<Item = (&'static str, SocketAddr)> {

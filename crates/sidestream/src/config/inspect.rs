@@ -48,6 +48,9 @@ impl Loaded {
                 problems.push(self.problem(&setting, what));
             }
         }
+        if let Err((setting, what)) = config.mirror.credentials() {
+            problems.push(self.problem(setting, what));
+        }
         if let Err(what) = writable(&config.storage.data) {
             problems.push(self.problem("storage.data", what));
         }

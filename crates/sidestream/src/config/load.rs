@@ -476,6 +476,7 @@ impl Reading {
             &mut config.rtmps.key,
             &mut config.https.cert,
             &mut config.https.key,
+            &mut config.mirror.credentials_file,
         ] {
             schema::resolve(path, base);
         }

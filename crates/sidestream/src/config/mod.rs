@@ -11,6 +11,7 @@ mod callbacks;
 mod control_plane;
 mod inspect;
 mod load;
+mod mirror;
 mod problem;
 mod push;
 pub mod quantity;
@@ -33,9 +34,11 @@ pub use control::credential::Secret;
 pub use control_plane::{Control, PolicyPatch, StateIn};
 pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
+pub use mirror::Mirror;
 pub use problem::{ConfigError, Place, Problem};
 use quantity::{Bitrate, Size};
 pub use record::{Record, RecordRule};
+pub(crate) use words::container_word;
 pub use words::{Batch, LogFormat, OnConflict, UnknownPublish};
 
 /// Everything the relay can be told. `Config::default()` is what runs without a file.
@@ -56,6 +59,8 @@ pub struct Config {
     pub fanout: Fanout,
     /// HLS output.
     pub hls: Hls,
+    /// Where HLS is also written to.
+    pub mirror: Mirror,
     /// Remote RTMP servers that streams are sent on to.
     pub push: Vec<Push>,
     /// Recordings, and which streams are recorded.

@@ -7,8 +7,8 @@ use media::StreamName;
 use record::{Clock, Format, Media};
 
 use super::quantity::Size;
-use super::setting::{Setting, Wrong, read_text, read_word};
-use super::value::{Kind, Value};
+use super::setting::{Setting, Wrong, read_text, read_word, read_words, show_words};
+use super::value::Value;
 use super::{Config, Storage, push};
 
 /// `[record]`
@@ -187,25 +187,16 @@ impl Setting for Vec<Format> {
     const PLAIN: bool = false;
 
     fn read(name: &str, value: &Value) -> Result<Self, Wrong> {
-        let Kind::Array(items) = &value.kind else {
-            return Err(Wrong {
-                at: value.at,
-                what: format!(
-                    " is a list of formats, found {}; write {name} = [\"mp4\"]",
-                    value.found()
-                ),
-            });
-        };
-        let words = Format::ALL.map(|format| (format.as_str(), format));
-        items
-            .iter()
-            .map(|item| read_word(name, item, &words))
-            .collect()
+        read_words(
+            name,
+            value,
+            "formats",
+            &Format::ALL.map(|one| (one.as_str(), one)),
+        )
     }
 
     fn show(&self) -> String {
-        let words: Vec<String> = self.iter().map(|format| format!("\"{format}\"")).collect();
-        format!("[{}]", words.join(", "))
+        show_words(self.iter().map(|format| format.as_str()))
     }
 }
 

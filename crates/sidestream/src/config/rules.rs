@@ -14,6 +14,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
     streams(config, complain);
     push(config, complain);
     super::record::check(config, complain);
+    super::mirror::check(config, complain);
     super::callbacks::check(config, complain);
     config.auth.check(complain);
     if let Err(what) = check_level(&config.log.level) {

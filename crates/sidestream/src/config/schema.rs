@@ -110,6 +110,21 @@ pub(super) static SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "mirror",
+        keys: keys![
+            "to" => mirror.to,
+            "match" => mirror.matches,
+            "containers" => mirror.containers,
+            "keep" => mirror.keep,
+            "endpoint" => mirror.endpoint,
+            "region" => mirror.region,
+            "access_key_id" => mirror.access_key_id,
+            "secret_access_key" => mirror.secret_access_key,
+            "credentials_file" => mirror.credentials_file,
+            "timeout" => mirror.timeout,
+        ],
+    },
+    Section {
         name: "record",
         keys: keys![
             "dir" => record.dir,

@@ -302,3 +302,36 @@ pub(super) fn read_word<T: Copy>(
     };
     Err(Wrong::value(value, what))
 }
+
+/// Reads a list of words, each of them once; `of` says what they name.
+pub(super) fn read_words<T: Copy + PartialEq>(
+    name: &str,
+    value: &Value,
+    of: &str,
+    words: &[(&'static str, T)],
+) -> Result<Vec<T>, Wrong> {
+    let Kind::Array(items) = &value.kind else {
+        let one = words.first().map_or("", |(word, _)| *word);
+        return Err(Wrong {
+            at: value.at,
+            what: format!(
+                " is a list of {of}, found {}; write {name} = [\"{one}\"]",
+                value.found()
+            ),
+        });
+    };
+    let mut all = Vec::new();
+    for item in items {
+        let known = read_word(name, item, words)?;
+        if !all.contains(&known) {
+            all.push(known);
+        }
+    }
+    Ok(all)
+}
+
+/// Such a list, as it is written.
+pub(super) fn show_words(words: impl Iterator<Item = &'static str>) -> String {
+    let words: Vec<String> = words.map(|word| format!("\"{word}\"")).collect();
+    format!("[{}]", words.join(", "))
+}

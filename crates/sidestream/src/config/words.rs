@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use control::admission::{GateMode, OnError};
+use hls::Container;
 
 use super::control_plane::StateIn;
 use super::quantity::{QuantityKind, parse_duration, show_duration};
-use super::setting::{Setting, Wrong, read_quantity, read_word};
+use super::setting::{Setting, Wrong, read_quantity, read_word, read_words, show_words};
 use super::value::{Kind, Value};
 
 /// What happens when a second publisher comes for a stream whose publisher is healthy. One that
@@ -114,5 +115,26 @@ impl Setting for Batch {
             Self::Frame => "\"frame\"".to_owned(),
             Self::Time(time) => format!("\"{}\"", show_duration(*time)),
         }
+    }
+}
+
+/// What a container is called in settings and in the API.
+pub(crate) fn container_word(container: Container) -> &'static str {
+    match container {
+        Container::Fmp4 => "fmp4",
+        Container::Ts => "ts",
+    }
+}
+
+impl Setting for Vec<Container> {
+    const PLAIN: bool = false;
+
+    fn read(name: &str, value: &Value) -> Result<Self, Wrong> {
+        let words = Container::ALL.map(|one| (container_word(one), one));
+        read_words(name, value, "containers", &words)
+    }
+
+    fn show(&self) -> String {
+        show_words(self.iter().map(|one| container_word(*one)))
     }
 }

@@ -157,6 +157,10 @@ impl Builder {
         parts.keys = Arc::<ApiKeys>::clone(&keys);
         parts.targets = Arc::new(Targets(push.clone()));
         parts.recordings = Arc::new(super::record::Recordings(record.clone()));
+        let mirrors = super::mirror::start(&config.mirror)?;
+        if let Some(mirrors) = &mirrors {
+            parts.mirror = Arc::new(super::mirror::Copies::new(&config.mirror, mirrors.clone()));
+        }
         parts.control = Some(control.clone());
         parts.recordings_root = Some(config.record.root(&config.storage));
         parts.play_tokens = Some(Arc::new(gatekeeper::Opener(Arc::clone(&admission))));
@@ -196,6 +200,7 @@ impl Builder {
                 server,
                 push,
                 record,
+                mirrors,
                 control,
                 callbacks,
                 keys,

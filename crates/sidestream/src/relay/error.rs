@@ -28,6 +28,9 @@ pub enum Error {
     /// The authorisation webhook cannot be asked.
     #[error("auth.webhook: {0}")]
     Webhook(#[from] control::admission::WebhookError),
+    /// The storage that HLS is to be copied to cannot be used; the text says why.
+    #[error("{0}")]
+    Mirror(String),
     /// The workers or another part of the engine did not start.
     #[error("{part}: {source}")]
     Start {

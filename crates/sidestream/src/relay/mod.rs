@@ -10,6 +10,7 @@ mod gatekeeper;
 mod health;
 mod keys;
 mod lifecycle;
+mod mirror;
 mod players;
 mod publisher;
 mod push;
@@ -63,6 +64,7 @@ struct Inner {
     server: server::Server,
     push: publish::Manager,
     record: ::record::Manager,
+    mirrors: Option<storage::Mirrors>,
     control: ::control::Control,
     callbacks: ::control::callback::Callbacks,
     keys: Arc<keys::ApiKeys>,
@@ -271,6 +273,7 @@ impl Relay {
                 differs(old.fanout.workers == config.fanout.workers),
             ),
             ("hls", differs(old.hls == config.hls)),
+            ("mirror", differs(old.mirror == config.mirror)),
             ("limits", differs(old.limits == config.limits)),
             ("metrics", differs(old.metrics == config.metrics)),
             (
@@ -357,6 +360,14 @@ impl Relay {
             self.inner.record.shutdown(deadline),
             self.inner.server.shutdown(deadline),
         );
+        if let Some(mirrors) = &self.inner.mirrors {
+            // The playlists have ended by now: so shall their copies.
+            let left = deadline.saturating_sub(began.elapsed());
+            if !mirrors.drain(left.max(TICK)).await {
+                tracing::warn!(to = %mirrors.store(), "the mirror does not show the end of every stream");
+            }
+            mirrors.stop().await;
+        }
         self.inner.stop.cancel();
         self.inner.tasks.close();
         let left = deadline.saturating_sub(began.elapsed());
@@ -381,7 +392,11 @@ impl Drop for Inner {
         let (ingest, deliver) = (self.ingest.clone(), self.deliver.clone());
         let (server, push) = (self.server.clone(), self.push.clone());
         let record = self.record.clone();
+        let mirrors = self.mirrors.clone();
         self.runtime.spawn(async move {
+            if let Some(mirrors) = mirrors {
+                mirrors.stop().await;
+            }
             tokio::join!(
                 ingest.shutdown(Duration::ZERO),
                 deliver.shutdown(Duration::ZERO),
