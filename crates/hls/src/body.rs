@@ -14,6 +14,7 @@ pub struct Body(Inner);
 enum Inner {
     One(Bytes),
     Parts(Arc<[Part]>),
+    Pieces(Arc<[Bytes]>),
 }
 
 /// One part of a segment (RFC 8216bis §4.4.4.9).
@@ -31,22 +32,29 @@ impl Body {
         Self(Inner::Parts(parts))
     }
 
+    /// These pieces, one behind the other.
+    #[must_use]
+    pub fn pieces_of(pieces: Vec<Bytes>) -> Self {
+        Self(Inner::Pieces(pieces.into()))
+    }
+
     /// The parts of a segment that was published so.
     pub(crate) fn as_parts(&self) -> &[Part] {
         match &self.0 {
-            Inner::One(_) => &[],
+            Inner::One(_) | Inner::Pieces(_) => &[],
             Inner::Parts(parts) => parts,
         }
     }
 
     /// The pieces, to be sent one behind the other.
     pub fn pieces(&self) -> impl Iterator<Item = &Bytes> {
-        let (one, parts): (_, &[Part]) = match &self.0 {
-            Inner::One(one) => (Some(one), &[]),
-            Inner::Parts(parts) => (None, parts),
+        let (one, parts): (&[Bytes], &[Part]) = match &self.0 {
+            Inner::One(one) => (std::slice::from_ref(one), &[]),
+            Inner::Parts(parts) => (&[], parts),
+            Inner::Pieces(pieces) => (pieces, &[]),
         };
         let parts = parts.iter().filter_map(|part| part.body.as_ref());
-        one.into_iter().chain(parts)
+        one.iter().chain(parts)
     }
 
     /// Bytes in all pieces.

@@ -33,6 +33,9 @@ pub struct Config {
     /// Discontinuity sequence number of the first segment; after an earlier segmenter of the same
     /// stream [`crate::Segmenter::next_discontinuity_sequence`]. Default 0.
     pub first_discontinuity_sequence: u64,
+    /// The target duration is at least this, whole seconds: that of an earlier playlist which goes
+    /// on with these segments (H1). Default 0.
+    pub least_target: Duration,
     /// What bounds memory and work.
     pub limits: Limits,
 }
@@ -49,6 +52,7 @@ impl Config {
             segments: 7,
             first_media_sequence: 0,
             first_discontinuity_sequence: 0,
+            least_target: Duration::ZERO,
             limits: Limits::default(),
         }
     }

@@ -54,6 +54,8 @@ pub(crate) struct Cutter {
     segment: i64,
     /// Longest target duration, whole seconds.
     max_target: i64,
+    /// Shortest target duration, whole seconds; not more than the longest.
+    min_target: i64,
     /// The target duration, whole seconds, once fixed.
     target: Option<i64>,
     /// Default video and audio, as far as they are carried.
@@ -108,13 +110,16 @@ pub(crate) struct Boundary {
 }
 
 impl Cutter {
-    pub(crate) fn new(segment: Duration, max_target: Duration) -> Self {
+    pub(crate) fn new(segment: Duration, max_target: Duration, min_target: Duration) -> Self {
         let segment = Timescale::NINETY_KHZ.ticks(segment).0;
         let segment = segment.clamp(SECOND / 10, 3_600 * SECOND);
         let max_target = Timescale::NINETY_KHZ.ticks(max_target).0;
+        let max_target = whole_seconds(max_target.clamp(2 * segment, 7_200 * SECOND));
+        let min_target = Timescale::NINETY_KHZ.ticks(min_target).0;
         Self {
             segment,
-            max_target: whole_seconds(max_target.clamp(2 * segment, 7_200 * SECOND)),
+            max_target,
+            min_target: whole_seconds(min_target.clamp(0, max_target)),
             target: None,
             lanes: Vec::new(),
             cutting: None,
@@ -293,6 +298,7 @@ impl Cutter {
             self.target = Some(
                 whole_seconds(self.segment + group.max(self.segment))
                     .min(self.max_target)
+                    .max(self.min_target)
                     .max(whole_seconds(boundary.end - start - ROUNDING_ROOM)),
             );
         }

@@ -22,6 +22,8 @@
 //! - **Media time is the publisher's.** Boundaries are absolute decode times converted to 90 kHz;
 //!   durations are differences of boundaries as printed, so they add up over any stretch.
 //!
+//! [`shift`] indexes what is kept beyond the live window, and makes playlists over it (DVR, catch-up).
+//!
 //! [`folder`] reads what was written, VOD and EVENT playlists with their segments, as events, and writes the
 //! playlists of files.
 //!
@@ -42,6 +44,7 @@ mod playlist;
 mod presentation;
 mod rendition;
 mod segmenter;
+pub mod shift;
 mod window;
 
 pub use blocking::{Blocking, DirectiveError, Directives, Until};
@@ -49,6 +52,6 @@ pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
 pub use playlist::{Classic, Named};
-pub use presentation::{Playlists, Presentation, Rendition, Resource, Text};
+pub use presentation::{About, Complete, Playlists, Presentation, Rendition, Resource, Text};
 pub use remux::LeftOut;
 pub use segmenter::{Segmenter, Stats};

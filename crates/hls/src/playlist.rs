@@ -18,6 +18,7 @@ mod classic;
 mod low_latency;
 
 pub use classic::{Classic, Named};
+pub(crate) use low_latency::Seconds;
 pub(crate) use low_latency::media as low_latency_media;
 
 use bytes::Bytes;
@@ -65,7 +66,7 @@ pub(crate) struct FrameRate {
 
 impl FrameRate {
     /// Frames in a thousand seconds, rounded to the nearest.
-    fn milli(self) -> u64 {
+    pub(crate) fn milli(self) -> u64 {
         let per = self.per.max(1);
         (self.frames * self.hz * 1_000 + per / 2) / per
     }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::body::{Body, Part};
+use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
@@ -84,8 +85,51 @@ pub struct Resource {
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     pub(crate) sequence: u64,
+    pub(crate) duration_ms: u64,
+    pub(crate) wall_ms: i64,
+    pub(crate) discontinuity: bool,
+    pub(crate) independent: bool,
+    pub(crate) init: Option<u32>,
     pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
+    pub(crate) about: Arc<About>,
+}
+
+/// What a multivariant playlist says of the tracks of a segment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// `CODECS`, RFC 6381 names with commas between.
+    pub codecs: Box<str>,
+    /// Width and height in pixels.
+    pub resolution: Option<(u32, u32)>,
+    /// Frames in a thousand seconds, once measured or stated.
+    pub frame_rate_milli: Option<u64>,
+}
+
+/// A complete segment with all that has to be known of it to list it again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Complete {
+    /// Media sequence number.
+    pub sequence: u64,
+    /// The last part of its URL.
+    pub name: String,
+    /// Duration as its playlist says it.
+    pub duration_ms: u64,
+    /// Wall time of its first unit.
+    pub begins: WallTime,
+    /// A discontinuity stands before it.
+    pub discontinuity: bool,
+    /// A decoder can start at its first picture.
+    pub independent: bool,
+    /// The init segment that it needs: the last part of its URL, and its content.
+    pub init: Option<(String, Bytes)>,
+    /// Its content.
+    pub body: Body,
+    /// Its MIME type.
+    pub content_type: &'static str,
+    /// Its tracks.
+    pub about: Arc<About>,
 }
 
 /// The parts so far of the segment after the newest complete one.
@@ -203,6 +247,39 @@ impl Presentation {
             content_type,
             etag: format!("\"{name}\"").into(),
         })
+    }
+
+    /// The complete segments of this container that can be fetched, those after `last` only.
+    pub fn complete_after(
+        &self,
+        container: Container,
+        last: Option<u64>,
+    ) -> impl Iterator<Item = Complete> {
+        let stored = self.ready(container).map(|ready| &ready.segments[..]);
+        let stored = stored.unwrap_or_default().iter();
+        let new = stored.filter(move |stored| last.is_none_or(|last| stored.sequence > last));
+        new.map(move |stored| Complete {
+            sequence: stored.sequence,
+            name: container::segment_name(self.epoch, container, stored.sequence),
+            duration_ms: stored.duration_ms,
+            begins: WallTime(stored.wall_ms),
+            discontinuity: stored.discontinuity,
+            independent: stored.independent,
+            init: stored.init.and_then(|version| {
+                let init = self.inits.iter().find(|init| init.version == version)?;
+                let name = container::init_name(self.epoch, version);
+                Some((name, init.body.clone()))
+            }),
+            body: stored.body.clone(),
+            content_type: container.media_type(stored.has_video),
+            about: Arc::clone(&stored.about),
+        })
+    }
+
+    /// The number that all names of this run begin with.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch
     }
 
     /// `EXT-X-TARGETDURATION`, once it is fixed; for cache headers (H17).

@@ -13,7 +13,7 @@ use crate::container::{Container, HasVideo};
 use crate::mux::{Change, Mux};
 use crate::parts::Mark;
 use crate::playlist::{self, FrameRate};
-use crate::presentation::{self, Init, LowLatency, OpenSegment, Playlists};
+use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists};
 use crate::window::{PART_OVERHEAD, Rules, Segment, Window};
 
 /// What is known of a segment when it begins.
@@ -100,6 +100,8 @@ pub(crate) struct Rendition {
     /// No listed segment so far began with anything but a random access unit.
     independent: bool,
     frame_rate: Option<FrameRate>,
+    /// What was said of the last segment.
+    about: Arc<About>,
     meter: Meter,
     rendered: Option<Arc<Playlists>>,
     renders: u64,
@@ -124,6 +126,7 @@ impl Rendition {
             open: None,
             independent: true,
             frame_rate: None,
+            about: Arc::default(),
             meter: Meter::default(),
             rendered: None,
             renders: 0,
@@ -251,6 +254,7 @@ impl Rendition {
             let body = self.mux.segment(&cut.units, &cut.ends);
             body.map(|body| (opened, body.into()))
         };
+        self.frame_rate = self.frame_rate.or(cut.frame_rate);
         let Some((opened, body)) = segment else {
             // Nothing of it is carried: the next segment does not follow the last one in time.
             self.changed = true;
@@ -264,9 +268,10 @@ impl Rendition {
             init: opened.init,
             has_video: opened.has_video,
             body,
+            independent: self.first_picture(&cut.units).unwrap_or(true),
+            about: self.about(),
         };
-        self.independent &= self.first_picture(&cut.units).unwrap_or(true);
-        self.frame_rate = self.frame_rate.or(cut.frame_rate);
+        self.independent &= segment.independent;
         self.meter
             .add(segment.duration_ms, segment.body.len(), target_ms);
         self.window.push(segment, rules);
@@ -370,20 +375,14 @@ impl Rendition {
             independent: self.independent,
             ended: common.ended,
         };
-        let video = self.video();
         let variant = playlist::Variant {
             container: self.container,
             stream: common.stream,
             independent: self.independent,
             bandwidth: self.meter.declared(),
             codecs: self.mux.codec_strings(),
-            resolution: video
-                .filter(|video| video.width > 0 && video.height > 0)
-                .map(|video| (video.width, video.height)),
-            frame_rate: video
-                .and_then(stated_frame_rate)
-                .or(self.frame_rate)
-                .filter(|_| video.is_some()),
+            resolution: self.resolution(),
+            frame_rate: self.shown_frame_rate(),
         };
         let low_latency = common
             .part_ms
@@ -464,6 +463,30 @@ impl Rendition {
         } else {
             HasVideo::No
         }
+    }
+
+    fn resolution(&self) -> Option<(u32, u32)> {
+        let video = self.video();
+        let sized = video.filter(|video| video.width > 0 && video.height > 0);
+        sized.map(|video| (video.width, video.height))
+    }
+
+    fn shown_frame_rate(&self) -> Option<FrameRate> {
+        let video = self.video()?;
+        stated_frame_rate(video).or(self.frame_rate)
+    }
+
+    /// What is said of the segment that ends now; shared while it stays the same.
+    fn about(&mut self) -> Arc<About> {
+        let about = About {
+            codecs: self.mux.codec_strings().join(",").into(),
+            resolution: self.resolution(),
+            frame_rate_milli: self.shown_frame_rate().map(FrameRate::milli),
+        };
+        if *self.about != about {
+            self.about = Arc::new(about);
+        }
+        Arc::clone(&self.about)
     }
 
     fn video(&self) -> Option<VideoParams> {

@@ -9,10 +9,11 @@
 //! began, in milliseconds: it needs no clock, and in a live stream it passes as fast as the wall's.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use crate::body::Body;
 use crate::container::HasVideo;
-use crate::presentation::Stored;
+use crate::presentation::{About, Stored};
 
 /// What a segment costs besides its bytes: its records and its lines in playlists.
 const SEGMENT_OVERHEAD: usize = 1_024;
@@ -32,6 +33,9 @@ pub(crate) struct Segment {
     pub(crate) init: Option<u32>,
     pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
+    /// A decoder can start at its first picture.
+    pub(crate) independent: bool,
+    pub(crate) about: Arc<About>,
 }
 
 /// How much is listed.
@@ -162,8 +166,14 @@ impl Window {
     pub(crate) fn stored(&self) -> impl Iterator<Item = Stored> {
         self.fetchable().map(|segment| Stored {
             sequence: segment.sequence,
+            duration_ms: segment.duration_ms,
+            wall_ms: segment.wall_ms,
+            discontinuity: segment.discontinuity,
+            independent: segment.independent,
+            init: segment.init,
             body: segment.body.clone(),
             has_video: segment.has_video,
+            about: Arc::clone(&segment.about),
         })
     }
 

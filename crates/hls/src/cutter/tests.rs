@@ -7,7 +7,11 @@ const AUDIO: TrackId = TrackId(1);
 const MS: i64 = 90;
 
 fn cutter() -> Cutter {
-    let mut cutter = Cutter::new(Duration::from_secs(2), Duration::from_secs(12));
+    let mut cutter = Cutter::new(
+        Duration::from_secs(2),
+        Duration::from_secs(12),
+        Duration::ZERO,
+    );
     cutter.set_tracks(&[VIDEO, AUDIO]);
     cutter
 }

@@ -183,7 +183,7 @@ impl Writer {
 }
 
 /// Milliseconds as seconds in their shortest decimal form.
-struct Seconds(u64);
+pub(crate) struct Seconds(pub(crate) u64);
 
 impl std::fmt::Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

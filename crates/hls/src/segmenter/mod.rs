@@ -104,7 +104,11 @@ impl Segmenter {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
-            cutter: Cutter::new(config.segment, config.limits.max_target),
+            cutter: Cutter::new(
+                config.segment,
+                config.limits.max_target,
+                config.least_target,
+            ),
             parts: None,
             config,
             tracks: TrackList::default(),

@@ -15,6 +15,8 @@ fn segment(sequence: u64, duration_ms: u64, discontinuity: bool) -> Segment {
         init: None,
         body: bytes::Bytes::from_static(b"media").into(),
         has_video: HasVideo::Yes,
+        independent: true,
+        about: Arc::default(),
     }
 }
 
