@@ -112,8 +112,6 @@ pub struct About {
 pub struct Complete {
     /// Media sequence number.
     pub sequence: u64,
-    /// The last part of its URL.
-    pub name: String,
     /// Duration as its playlist says it.
     pub duration_ms: u64,
     /// Wall time of its first unit.
@@ -122,12 +120,10 @@ pub struct Complete {
     pub discontinuity: bool,
     /// A decoder can start at its first picture.
     pub independent: bool,
-    /// The init segment that it needs: the last part of its URL, and its content.
-    pub init: Option<(String, Bytes)>,
+    /// The init segment that it needs: its version, which is part of its name, and its content.
+    pub init: Option<(u32, Bytes)>,
     /// Its content.
     pub body: Body,
-    /// Its MIME type.
-    pub content_type: &'static str,
     /// Its tracks.
     pub about: Arc<About>,
 }
@@ -260,18 +256,15 @@ impl Presentation {
         let new = stored.filter(move |stored| last.is_none_or(|last| stored.sequence > last));
         new.map(move |stored| Complete {
             sequence: stored.sequence,
-            name: container::segment_name(self.epoch, container, stored.sequence),
             duration_ms: stored.duration_ms,
             begins: WallTime(stored.wall_ms),
             discontinuity: stored.discontinuity,
             independent: stored.independent,
             init: stored.init.and_then(|version| {
                 let init = self.inits.iter().find(|init| init.version == version)?;
-                let name = container::init_name(self.epoch, version);
-                Some((name, init.body.clone()))
+                Some((version, init.body.clone()))
             }),
             body: stored.body.clone(),
-            content_type: container.media_type(stored.has_video),
             about: Arc::clone(&stored.about),
         })
     }

@@ -84,7 +84,7 @@ impl Assets {
         };
         Some(Content {
             body: body.into(),
-            gzip: Gzip::Here(gzip),
+            gzip: Gzip::Here(gzip.into()),
             content_type: asset.content_type,
             etag: asset.etag.clone(),
             cache_control: content::NO_CACHE.into(),

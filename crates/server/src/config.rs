@@ -1,6 +1,10 @@
 //! What the HTTP shell can be told.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use media::StreamName;
 
 /// Settings of a [`crate::Server`].
 #[derive(Clone, Debug)]
@@ -62,8 +66,62 @@ pub struct HlsConfig {
     pub segments: usize,
     /// After this time without a request a stream is no longer segmented, unless `always`.
     pub idle: Duration,
+    /// What is kept on the disk, and for how long; `None`: nothing.
+    pub dvr: Option<DvrConfig>,
     /// What bounds one stream's segmenter.
     pub limits: hls::Limits,
+}
+
+/// Settings of the DVR (`hls.dvr`).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct DvrConfig {
+    /// The folder below which streams have theirs.
+    pub dir: PathBuf,
+    /// How far back a stream is kept.
+    pub window: DvrWindow,
+    /// Containers that are kept.
+    pub containers: Vec<hls::Container>,
+    /// Space that is left free: with less, segments are left out.
+    pub min_free: u64,
+    /// Bytes of segments that wait for a slow disk, over all streams; beyond it segments are left out. They
+    /// are in memory for live viewers anyway, for as long as those need them.
+    pub queue_bytes: usize,
+}
+
+impl DvrConfig {
+    /// fMP4 of streams with a window, below this folder.
+    #[must_use]
+    pub fn new(dir: PathBuf, window: DvrWindow) -> Self {
+        Self {
+            dir,
+            window,
+            containers: vec![hls::Container::Fmp4],
+            min_free: 1 << 30,
+            queue_bytes: 64 << 20,
+        }
+    }
+}
+
+/// How far back a stream is kept, by its name.
+#[derive(Clone)]
+pub struct DvrWindow(Arc<dyn Fn(&StreamName) -> Duration + Send + Sync>);
+
+impl DvrWindow {
+    /// Decided by a function; zero is not at all.
+    pub fn new(of: impl Fn(&StreamName) -> Duration + Send + Sync + 'static) -> Self {
+        Self(Arc::new(of))
+    }
+
+    pub(crate) fn of(&self, name: &StreamName) -> Duration {
+        (self.0)(name)
+    }
+}
+
+impl std::fmt::Debug for DvrWindow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DvrWindow(..)")
+    }
 }
 
 impl Default for HlsConfig {
@@ -76,6 +134,7 @@ impl Default for HlsConfig {
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
+            dvr: None,
             limits: hls::Limits::default(),
         }
     }

@@ -14,6 +14,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::error::{Problem, Reason};
+use crate::hls::Stored;
 use crate::pieces;
 
 /// Playlists: kept by caches, but asked about each time (H17).
@@ -30,7 +31,7 @@ pub(crate) const PRIVATE_IMMUTABLE: &str = "private, max-age=31536000, immutable
 #[derive(Clone, Debug)]
 pub(crate) struct Content {
     /// As it is.
-    pub(crate) body: hls::Body,
+    pub(crate) body: Source,
     /// The same, compressed, when it can be had so.
     pub(crate) gzip: Gzip,
     pub(crate) content_type: &'static str,
@@ -39,13 +40,53 @@ pub(crate) struct Content {
     pub(crate) cache_control: Cow<'static, str>,
 }
 
+/// Where content comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// It is in memory.
+    Memory(hls::Body),
+    /// It is read from the disk while it is sent.
+    Disk(Stored),
+}
+
+impl Source {
+    #[cfg(test)]
+    pub(crate) fn joined(&self) -> Bytes {
+        match self {
+            Self::Memory(body) => body.joined(),
+            Self::Disk(_) => Bytes::new(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Memory(body) => body.len(),
+            Self::Disk(stored) => stored.len(),
+        }
+    }
+
+    /// `len` bytes from `first` on; both lie within it.
+    fn body(&self, first: usize, len: usize) -> Body {
+        match self {
+            Self::Memory(body) => pieces::body(body, first, len),
+            Self::Disk(stored) => stored.body(first, len),
+        }
+    }
+}
+
+impl<T: Into<hls::Body>> From<T> for Source {
+    fn from(body: T) -> Self {
+        Self::Memory(body.into())
+    }
+}
+
 /// Whether content can be had compressed.
 #[derive(Clone, Debug)]
 pub(crate) enum Gzip {
     /// Media: it is compressed already.
     Never,
     /// Compressed once, for all.
-    Here(Bytes),
+    Here(hls::Body),
 }
 
 /// Compresses text once for all who want it.
@@ -127,7 +168,7 @@ pub(crate) fn send(
     let headers = response.headers_mut();
     headers.insert(CONTENT_LENGTH, HeaderValue::from(len as u64));
     if method != Method::HEAD {
-        *response.body_mut() = pieces::body(&body, first, len);
+        *response.body_mut() = body.body(first, len);
     }
     Ok(response)
 }

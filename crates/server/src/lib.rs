@@ -51,7 +51,7 @@ pub use crate::api::{
     FixedKeys, Grant, Keys, Misconfigured, OpenMode, PlayTokens, PushTarget, PushTargets,
     Recording, Recordings, Reload, Reloaded, Scope,
 };
-pub use crate::config::{Config, HlsConfig, Limits, MetricsConfig};
+pub use crate::config::{Config, DvrConfig, DvrWindow, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};
 pub use crate::health::{Health, Worker};
 pub use crate::hls::{WallClock, system_clock};

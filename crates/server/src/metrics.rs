@@ -500,7 +500,8 @@ impl Figures {
         let held = held.into_iter().map(|(l, v)| (l, float(v))).collect();
         let help = "Bytes of HLS segments held";
         writer.gauge("stream_hls_held", help, Some(&Unit::Bytes), &held)?;
-        self.copies(writer, streams)
+        self.copies(writer, streams)?;
+        self.dvr(writer, streams)
     }
 
     /// Series of the copies in a storage.
@@ -550,6 +551,25 @@ impl Figures {
             writer.counter(&format!("stream_hls_copy_{name}"), help, None, &series)?;
         }
         Ok(())
+    }
+
+    /// Series of the streams that are kept on the disk.
+    fn dvr(&self, writer: &mut Writer<'_>, streams: &[Arc<Stream>]) -> Result<(), Error> {
+        let shown = streams.iter().take(self.per_stream);
+        let kept: Vec<_> = shown
+            .filter_map(|stream| Some((names(stream), self.hls.shelf(stream.name())?.state())))
+            .collect();
+        let lost: Series<u64> = kept.iter().map(|(l, s)| (l.clone(), s.lost)).collect();
+        let help = "HLS segments that a slow or full disk did not take";
+        writer.counter("stream_dvr_lost_segments", help, None, &lost)?;
+        let bytes = kept.into_iter().map(|(l, s)| (l, float(s.bytes)));
+        let help = "Bytes of HLS segments kept on the disk";
+        writer.gauge(
+            "stream_dvr_kept",
+            help,
+            Some(&Unit::Bytes),
+            &bytes.collect(),
+        )
     }
 }
 

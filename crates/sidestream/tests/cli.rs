@@ -134,6 +134,7 @@ fn check_says_what_is_in_force() {
     assert_eq!(
         keys(&json),
         [
+            "dvr_explained",
             "file",
             "keys_set",
             "listeners",

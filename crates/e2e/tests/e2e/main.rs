@@ -13,6 +13,7 @@ mod continuity;
 mod corpus;
 mod demo;
 mod disk_full;
+mod dvr;
 mod enhanced;
 mod flv_out;
 mod harness;

@@ -30,16 +30,16 @@ pub struct Piece {
 
 /// A piece's compressed form, made once by the shell.
 #[derive(Debug, Default)]
-pub struct Packed(OnceLock<(Bytes, u32)>);
+pub struct Packed(OnceLock<Bytes>);
 
 impl Packed {
-    /// The form that there is, or a new one: bytes and the sum of the text.
-    pub fn get_or_init(&self, make: impl FnOnce() -> (Bytes, u32)) -> (Bytes, u32) {
+    /// The form that there is, or a new one.
+    pub fn get_or_init(&self, make: impl FnOnce() -> Bytes) -> Bytes {
         self.0.get_or_init(make).clone()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.get().map_or(0, |(bytes, _)| bytes.len())
+        self.0.get().map_or(0, Bytes::len)
     }
 }
 

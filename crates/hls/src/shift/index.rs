@@ -155,12 +155,15 @@ impl Index {
     /// unless nothing is.
     #[must_use]
     pub fn follows(&self, epoch: u64, sequence: u64) -> bool {
-        let Some(last) = self.blocks.back() else {
+        // A block that has begun and holds nothing yet says nothing.
+        let Some(last) = self.blocks.iter().rev().find(|b| !b.entries.is_empty()) else {
             return true;
         };
-        let since = last.entries.last().map(|entry| u64::from(entry.since));
-        let next = since.map(|since| last.head.sequence + since + 1);
-        last.head.epoch == epoch && next.is_none_or(|next| next == sequence)
+        let since = last
+            .entries
+            .last()
+            .map_or(0, |entry| u64::from(entry.since));
+        last.head.epoch == epoch && last.head.sequence + since + 1 == sequence
     }
 
     /// A block begins.
@@ -183,6 +186,12 @@ impl Index {
     #[must_use]
     pub fn last_tracks(&self) -> Option<&Tracks> {
         self.blocks.back()?.tracks.last()
+    }
+
+    /// The newest block.
+    #[must_use]
+    pub fn last_block(&self) -> Option<BlockId> {
+        self.blocks.back().map(|block| block.head.id())
     }
 
     /// Lists a segment; false when it belongs to no block, or is not newer than the last one.
@@ -218,8 +227,10 @@ impl Index {
     /// Lists what ends within the window.
     fn list(&mut self, now: WallTime) {
         let oldest_ms = now.0.saturating_sub_unsigned(self.window_ms);
+        let blocks = self.blocks.len();
         while let Some(block) = self.blocks.get_mut(self.listed) {
-            if block.ends_ms >= oldest_ms {
+            let is_new = block.entries.is_empty() && self.listed + 1 == blocks;
+            if block.ends_ms >= oldest_ms || is_new {
                 break;
             }
             block.text.forget();

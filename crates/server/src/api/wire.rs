@@ -239,6 +239,26 @@ struct HlsState {
     target_duration_s: Option<f64>,
     /// Copies in a storage; empty when the configuration asks for none.
     copies: Vec<HlsCopy>,
+    /// What is kept on the disk; null where nothing is (`hls.dvr`).
+    dvr: Option<DvrState>,
+}
+
+#[derive(Serialize, ToSchema)]
+struct DvrState {
+    /// How far back viewers can go, at most.
+    window_s: f64,
+    /// From when on there is something; null while there is nothing.
+    from: Option<String>,
+    /// Until when there is something.
+    to: Option<String>,
+    /// Bytes of media on the disk.
+    bytes: u64,
+    /// Segments in playlists, over all formats.
+    segments: u64,
+    /// Those of them that could not be stored.
+    gaps: u64,
+    /// Segments that could not be stored, since this process began.
+    lost_segments: u64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -320,14 +340,22 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
             max_composition_offset_ms: timing.max_composition_offset_ms,
             av_offset_ms: timing.av_offset_ms,
         },
-        hls: hls_state(entry.as_deref(), shared.hls.copies(stream.name())),
+        hls: hls_state(
+            entry.as_deref(),
+            shared.hls.copies(stream.name()),
+            shared.hls.shelf(stream.name()).map(|shelf| shelf.state()),
+        ),
         targets: shared.targets.of(stream.name()),
         recordings: shared.recordings.of(stream.name()),
         urls: urls(shared, stream, request),
     }
 }
 
-fn hls_state(entry: Option<&hls::Entry>, copies: Vec<HlsCopy>) -> HlsState {
+fn hls_state(
+    entry: Option<&hls::Entry>,
+    copies: Vec<HlsCopy>,
+    kept: Option<hls::ShelfState>,
+) -> HlsState {
     let stats = entry.map(hls::Entry::stats).unwrap_or_default();
     let target = entry
         .and_then(hls::Entry::snapshot)
@@ -345,6 +373,15 @@ fn hls_state(entry: Option<&hls::Entry>, copies: Vec<HlsCopy>) -> HlsState {
         bytes: stats.bytes,
         target_duration_s: target.map(rounded),
         copies,
+        dvr: kept.map(|kept| DvrState {
+            window_s: rounded(kept.window),
+            from: kept.span.map(|(from, _)| rfc3339(from.0.div_euclid(1_000))),
+            to: kept.span.map(|(_, to)| rfc3339(to.0.div_euclid(1_000))),
+            bytes: kept.bytes,
+            segments: kept.segments,
+            gaps: kept.gaps,
+            lost_segments: kept.lost,
+        }),
     }
 }
 

@@ -7,6 +7,7 @@ use hls::{Container, Playlists, Rendition};
 use http::{HeaderMap, Method};
 
 use super::blocking;
+use super::catch_up;
 use super::entry::{Entry, PlaylistKind, Snapshot};
 use super::registry::Hls;
 use super::sessions::{Asker, End, viewed};
@@ -34,6 +35,9 @@ pub(crate) async fn serve(hls: &Hls, request: Request<'_>) -> Option<Result<Resp
         let detail =
             format!("HLS is switched off here (hls.enabled); {name} plays over RTMP and FLV");
         return known.then(|| Err(Problem::new(Reason::NoPublicContainer, detail)));
+    }
+    if let Some(answer) = catch_up::playlist(hls, &request) {
+        return Some(answer);
     }
     match request.target {
         Target::Multivariant(_, container) => {
@@ -99,9 +103,9 @@ async fn playlist(
         None => Content {
             body: text.body.clone().into(),
             gzip: Gzip::Here(if content::accepts_gzip(request.headers) {
-                snapshot.gzip(container, kind, text)
+                snapshot.gzip(container, kind, text).into()
             } else {
-                bytes::Bytes::new()
+                bytes::Bytes::new().into()
             }),
             content_type: Container::PLAYLIST_TYPE,
             etag: text.etag.to_string(),
@@ -111,7 +115,7 @@ async fn playlist(
             let linked = snapshot.linked.get(container, kind, text, query);
             Content {
                 body: linked.body.into(),
-                gzip: Gzip::Here(linked.gzip),
+                gzip: Gzip::Here(linked.gzip.into()),
                 content_type: Container::PLAYLIST_TYPE,
                 etag: linked.etag,
                 cache_control: content::PRIVATE_NO_CACHE.into(),
@@ -138,9 +142,12 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
             format!("{name} has no segment {file}: it has left the playlist, or never was");
         Problem::new(Reason::SegmentNotFound, detail)
     };
-    let entry = hls.get(name).ok_or_else(missing)?;
-    entry.touch();
-    let snapshot = entry.snapshot().ok_or_else(missing)?;
+    let entry = hls.get(name).inspect(|entry| entry.touch());
+    let snapshot = entry.as_ref().and_then(|entry| entry.snapshot());
+    let (Some(entry), Some(snapshot)) = (entry, snapshot) else {
+        let kept = catch_up::resource(hls, file, request).await;
+        return kept.unwrap_or_else(|| Err(missing()));
+    };
     let found = match snapshot.resource(file) {
         Some(found) => found,
         // Announced: it is waited for.
@@ -149,11 +156,14 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
             let part = blocking::part(hls, &entry, file).await?;
             part.ok_or_else(missing)?
         }
-        None => return Err(missing()),
+        None => {
+            let kept = catch_up::resource(hls, file, request).await;
+            return kept.unwrap_or_else(|| Err(missing()));
+        }
     };
     admit(&entry, request)?;
     let content = Content {
-        body: found.body,
+        body: found.body.into(),
         gzip: Gzip::Never,
         content_type: found.content_type,
         etag: found.etag.into(),
@@ -170,7 +180,7 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
 }
 
 /// Counts the viewer, or turns it away when an operator has.
-fn admit(entry: &Entry, request: &Request<'_>) -> Result<(), Problem> {
+pub(super) fn admit(entry: &Entry, request: &Request<'_>) -> Result<(), Problem> {
     let Some(stream) = viewed(entry) else {
         return Ok(());
     };
@@ -270,7 +280,7 @@ fn look(entry: &Arc<Entry>, container: Container) -> Look {
 }
 
 /// Bytes of a body that is in memory.
-fn sent_bytes(response: &Response) -> usize {
+pub(super) fn sent_bytes(response: &Response) -> usize {
     use axum::body::HttpBody;
     let exact = response.body().size_hint().exact().unwrap_or(0);
     usize::try_from(exact).unwrap_or(usize::MAX)

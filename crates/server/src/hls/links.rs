@@ -61,7 +61,7 @@ impl LinkedTexts {
     }
 }
 
-fn make(text: &Text, query: &str) -> Linked {
+pub(super) fn make(text: &Text, query: &str) -> Linked {
     let body = Bytes::from(with_links(&String::from_utf8_lossy(&text.body), query));
     Linked {
         gzip: content::compress(&body),

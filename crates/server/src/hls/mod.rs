@@ -15,6 +15,8 @@
 //! that a URL never names two contents, not even over a restart of the process (H18).
 
 mod blocking;
+mod catch_up;
+mod dvr;
 mod entry;
 mod handlers;
 mod links;
@@ -22,6 +24,7 @@ mod registry;
 mod sessions;
 mod task;
 
+pub(crate) use dvr::{ShelfState, Stored};
 pub(crate) use entry::Entry;
 pub(crate) use handlers::{Request, serve};
 pub(crate) use registry::Hls;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use hls::shift::Progress;
 use hls::{Container, Segmenter, WallTime};
 use hub::{Hub, Stream};
 use media::StreamName;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::dvr::{Dvr, Shelf};
 use super::entry::{Entry, Resume, Run, State};
 use super::sessions::idle_after;
 use super::{WallClock, task};
@@ -28,6 +30,7 @@ pub(crate) struct Hls {
 struct Inner {
     config: HlsConfig,
     limits: Limits,
+    dvr: Option<Dvr>,
     hub: Hub,
     clock: WallClock,
     tracker: TaskTracker,
@@ -54,8 +57,12 @@ impl Hls {
         sent: Arc<AtomicU64>,
         mirror: Arc<dyn HlsMirror>,
     ) -> Self {
+        let dvr = config.dvr.clone().filter(|_| config.enabled);
+        let dvr = dvr.map(|dvr| Dvr::open(dvr, clock()));
         Self {
             inner: Arc::new(Inner {
+                last_epoch: AtomicU64::new(dvr.as_ref().map_or(0, Dvr::last_epoch)),
+                dvr,
                 config,
                 limits: limits.clone(),
                 hub,
@@ -65,7 +72,6 @@ impl Hls {
                 waiting: Semaphore::new(limits.waiting),
                 blocked: Semaphore::new(limits.hls_blocked),
                 sent,
-                last_epoch: AtomicU64::new(0),
                 mirror,
                 entries: Mutex::default(),
             }),
@@ -74,6 +80,20 @@ impl Hls {
 
     pub(crate) fn config(&self) -> &HlsConfig {
         &self.inner.config
+    }
+
+    /// What is kept of streams, when anything is.
+    pub(super) fn dvr(&self) -> Option<&Dvr> {
+        self.inner.dvr.as_ref()
+    }
+
+    /// What is kept of this stream.
+    pub(crate) fn shelf(&self, name: &StreamName) -> Option<Arc<Shelf>> {
+        self.dvr()?.shelf(name)
+    }
+
+    pub(super) fn now(&self) -> WallTime {
+        (self.inner.clock)()
     }
 
     pub(super) fn count_sent(&self, bytes: usize) {
@@ -86,6 +106,11 @@ impl Hls {
 
     pub(super) fn blocked(&self) -> &Semaphore {
         &self.inner.blocked
+    }
+
+    #[cfg(test)]
+    pub(crate) fn is_written(&self) -> bool {
+        self.dvr().is_none_or(Dvr::is_idle)
     }
 
     #[cfg(test)]
@@ -103,6 +128,7 @@ impl Hls {
         self.get(name)
             .is_some_and(|entry| entry.snapshot().is_some())
             || self.inner.hub.stream(name).is_some()
+            || self.shelf(name).is_some_and(|shelf| shelf.has_media())
     }
 
     /// The HLS of this name, if somebody has asked for it.
@@ -146,11 +172,16 @@ impl Hls {
         let generation = entry.begin(&mut run, stream);
         drop(run);
         tracing::debug!(stream = %entry.name, run = generation, "hls started");
+        let keeper = self.dvr().and_then(|dvr| dvr.keeper(&entry.name));
+        let mut config = self.inner.config.clone();
+        // What is kept is made whether somebody watches or not.
+        config.always |= keeper.is_some();
         let context = task::Context {
             entry: Arc::clone(entry),
             stream: Arc::clone(stream),
             generation,
-            config: self.inner.config.clone(),
+            config,
+            keeper,
             clock: Arc::clone(&self.inner.clock),
             finish: self.inner.finish.clone(),
             mirror: self.mirror_of(&entry.name),
@@ -166,8 +197,20 @@ impl Hls {
         config.segments = settings.segments;
         config.part = settings.low_latency.then_some(settings.part);
         config.limits = settings.limits;
-        let first = first_sequence(now, settings.segment);
-        match run.resume {
+        let kept = self.shelf(name).and_then(|shelf| shelf.progress());
+        let resume = match (
+            run.resume,
+            kept.map(|kept| after(kept, now, settings.segment)),
+        ) {
+            (Some(resume), Some(kept)) => Some(Resume {
+                media_sequence: resume.media_sequence.max(kept.media_sequence),
+                discontinuity_sequence: resume
+                    .discontinuity_sequence
+                    .max(kept.discontinuity_sequence),
+            }),
+            (resume, kept) => resume.or(kept),
+        };
+        match resume {
             Some(Resume {
                 media_sequence,
                 discontinuity_sequence,
@@ -175,8 +218,9 @@ impl Hls {
                 config.first_media_sequence = media_sequence;
                 config.first_discontinuity_sequence = discontinuity_sequence;
             }
-            None => config.first_media_sequence = first,
+            None => config.first_media_sequence = first_sequence(now, settings.segment),
         }
+        config.least_target = kept.map_or(Duration::ZERO, |kept| kept.target);
         Segmenter::new(config)
     }
 
@@ -217,16 +261,26 @@ impl Hls {
             return;
         }
         for stream in self.inner.hub.list() {
-            let wanted = match self.inner.config.always {
-                true => &Container::ALL[..],
-                false => self.inner.mirror.containers(stream.name()),
-            };
+            let wanted = self.always(stream.name());
             if !wanted.is_empty()
                 && let Some(entry) = self.open(stream.name())
             {
                 wanted.iter().for_each(|container| entry.want(*container));
             }
         }
+        if let Some(dvr) = self.dvr() {
+            dvr.sweep(self.now());
+        }
+    }
+
+    /// The containers that are made of a stream whether somebody asks or not.
+    fn always(&self, name: &StreamName) -> Vec<Container> {
+        let kept = self.dvr().filter(|dvr| !dvr.window(name).is_zero());
+        let kept = kept.map_or(&[][..], Dvr::containers);
+        let mirrored = self.inner.mirror.containers(name);
+        let all = Container::ALL.into_iter();
+        all.filter(|one| self.inner.config.always || kept.contains(one) || mirrored.contains(one))
+            .collect()
     }
 
     /// How the copies of a stream are.
@@ -244,12 +298,13 @@ impl Hls {
         self.inner.finish.cancel();
     }
 
-    /// Whether all viewers have been told that their stream is over.
+    /// Whether all viewers have been told that their stream is over, and all that is kept is written.
     pub(crate) fn all_told(&self) -> bool {
         let entries: Vec<_> = self.entries().values().cloned().collect();
         entries
             .iter()
             .all(|entry| !entry.is_running() && !entry.sessions.any_untold())
+            && self.dvr().is_none_or(Dvr::is_idle)
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Entry>>> {
@@ -257,6 +312,19 @@ impl Hls {
             .entries
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a stream goes on whose last segments are known from the disk only: after them, and after what
+/// can have been made since without being stored, as fast as segments of this length come.
+fn after(kept: Progress, now: WallTime, segment: Duration) -> Resume {
+    let since_ms = u64::try_from(now.0.saturating_sub(kept.ends.0)).unwrap_or(0);
+    let segment_ms = u64::try_from(segment.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(100);
+    Resume {
+        media_sequence: kept.sequence + 2 + since_ms / segment_ms,
+        discontinuity_sequence: kept.discontinuity_sequence + 1,
     }
 }
 

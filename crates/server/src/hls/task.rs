@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::WallClock;
+use super::dvr::Keeper;
 use super::entry::{Entry, Resume};
 use crate::config::HlsConfig;
 use crate::mirror::HlsMirror;
@@ -23,6 +24,8 @@ pub(super) struct Context {
     pub(super) stream: Arc<Stream>,
     pub(super) generation: u64,
     pub(super) config: HlsConfig,
+    /// Takes complete segments, where they are kept on the disk.
+    pub(super) keeper: Option<Keeper>,
     pub(super) clock: WallClock,
     pub(super) finish: CancellationToken,
     /// Where a copy of all that is published goes.
@@ -249,6 +252,9 @@ impl Running {
         let Some(presentation) = changed else {
             return true;
         };
+        if let Some(keeper) = &mut self.context.keeper {
+            keeper.take(&presentation);
+        }
         let resume = Resume {
             media_sequence: self.segmenter.next_media_sequence(),
             discontinuity_sequence: self.segmenter.next_discontinuity_sequence(),

@@ -8,6 +8,7 @@ mod compat;
 mod connections;
 mod control;
 mod documented;
+mod dvr;
 mod fuzzed;
 mod headers;
 mod hls;

@@ -40,7 +40,8 @@ pub(super) fn run(args: &Check, report: &Report) -> Exit {
         print(&values(&loaded));
     }
     let mode = loaded.config.mode_explained();
-    print(&format!("{mode}\n{}\n", summary(&loaded)))
+    let dvr = loaded.config.dvr_explained();
+    print(&format!("{mode}\n{dvr}{}\n", summary(&loaded)))
 }
 
 /// Listeners that cannot be had.
@@ -150,6 +151,16 @@ fn values(loaded: &Loaded) -> String {
             rule.media.as_str()
         ));
     }
+    for rule in &loaded.config.hls.dvr_rule {
+        let (name, pattern) = match rule.stream.is_empty() {
+            true => ("match", &rule.matches),
+            false => ("stream", &rule.stream),
+        };
+        let window = sidestream::config::quantity::show_duration(rule.window);
+        text.push_str(&format!(
+            "\n[[hls.dvr_rule]]\n{name} = {pattern:?}\nwindow = \"{window}\"\n"
+        ));
+    }
     text + "\n"
 }
 
@@ -165,6 +176,7 @@ fn result(loaded: &Loaded, problems: &[Problem]) -> serde_json::Value {
         "keys_set": loaded.keys_set(),
         "mode": loaded.config.mode(),
         "mode_explained": loaded.config.mode_explained(),
+        "dvr_explained": loaded.config.dvr_explained().lines().collect::<Vec<_>>(),
         "listeners": listeners(loaded)
             .map(|(section, addr)| (section.to_owned(), addr.to_string().into()))
             .collect::<serde_json::Map<String, serde_json::Value>>(),

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use super::Config;
 use super::problem::{ConfigError, Place, Problem};
 use super::rules;
-use super::schema::{self, CALLBACK_ENDPOINT_KEYS, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS};
+use super::schema::{
+    self, CALLBACK_ENDPOINT_KEYS, DVR_RULE_KEYS, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS,
+};
 use super::value::{Entry, Kind, Value, line_and_column, parse_document};
 use crate::nearest::nearest;
 
@@ -324,6 +326,10 @@ impl Reading {
                     self.callback_endpoints(document, key);
                     continue;
                 }
+                ("hls", "dvr_rule") => {
+                    self.dvr_rules(document, key);
+                    continue;
+                }
                 _ => {}
             }
             let known = section.keys.iter().find(|known| known.name == key.name);
@@ -357,6 +363,12 @@ impl Reading {
         let (at, names) = (entry.at, ("callbacks.endpoint", "[callbacks.endpoint]"));
         let found = self.tables(document, &entry.value, at, names, CALLBACK_ENDPOINT_KEYS);
         self.config.callbacks.endpoint.extend(found);
+    }
+
+    fn dvr_rules(&mut self, document: &Document<'_>, entry: &Entry) {
+        let (at, names) = (entry.at, ("hls.dvr_rule", "[hls.dvr_rule]"));
+        let rules = self.tables(document, &entry.value, at, names, DVR_RULE_KEYS);
+        self.config.hls.dvr_rule.extend(rules);
     }
 
     /// A list of tables, `[[name]]`; `inner` is how unknown keys call it.
@@ -422,6 +434,8 @@ impl Reading {
             } else if name == "SIDESTREAM_CALLBACKS__ENDPOINT" {
                 "endpoints can only be set in the file; write [[callbacks.endpoint]] there"
                     .to_owned()
+            } else if name == "SIDESTREAM_HLS__DVR_RULE" {
+                "rules can only be set in the file; write [[hls.dvr_rule]] there".to_owned()
             } else if name == "SIDESTREAM_RECORD__RULE" {
                 "rules can only be set in the file; write [[record.rule]] there".to_owned()
             } else {

@@ -9,6 +9,7 @@ mod api_key;
 mod auth;
 mod callbacks;
 mod control_plane;
+mod dvr;
 mod inspect;
 mod load;
 mod mirror;
@@ -32,6 +33,7 @@ pub use callbacks::{CallbackEndpoint, Callbacks};
 pub use control::admission::OnError;
 pub use control::credential::Secret;
 pub use control_plane::{Control, PolicyPatch, StateIn};
+pub use dvr::DvrRule;
 pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
 pub use mirror::Mirror;
@@ -233,6 +235,16 @@ pub struct Hls {
     pub segments: usize,
     /// Segmenting stops when nobody asked for this long.
     pub idle: Duration,
+    /// How far back streams are kept on the disk; zero: not at all.
+    pub dvr: Duration,
+    /// Folder below the data folder, or an absolute one.
+    pub dvr_dir: PathBuf,
+    /// Containers that are kept.
+    pub dvr_formats: Vec<hls::Container>,
+    /// Space that is left free.
+    pub dvr_min_free: Size,
+    /// `[[hls.dvr_rule]]`: other windows for some streams.
+    pub dvr_rule: Vec<DvrRule>,
 }
 
 impl Default for Hls {
@@ -245,6 +257,11 @@ impl Default for Hls {
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
+            dvr: Duration::ZERO,
+            dvr_dir: PathBuf::from("dvr"),
+            dvr_formats: vec![hls::Container::Fmp4],
+            dvr_min_free: dvr::MIN_FREE,
+            dvr_rule: Vec::new(),
         }
     }
 }

@@ -16,6 +16,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
     super::record::check(config, complain);
     super::mirror::check(config, complain);
     super::callbacks::check(config, complain);
+    super::dvr::check(config, complain);
     config.auth.check(complain);
     if let Err(what) = check_level(&config.log.level) {
         complain("log.level", format!("log.level: {what}"));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Wrong};
 use super::value::{Value, parse_value};
-use super::{CallbackEndpoint, Config, Push, RecordRule};
+use super::{CallbackEndpoint, Config, DvrRule, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -107,6 +107,10 @@ pub(super) static SECTIONS: &[Section] = &[
             "part" => hls.part,
             "segments" => hls.segments,
             "idle" => hls.idle,
+            "dvr" => hls.dvr,
+            "dvr_dir" => hls.dvr_dir,
+            "dvr_formats" => hls.dvr_formats,
+            "dvr_min_free" => hls.dvr_min_free,
         ],
     },
     Section {
@@ -241,6 +245,13 @@ pub(super) static CALLBACK_ENDPOINT_KEYS: &[Key<CallbackEndpoint>] = keys![
     "secret_file" => secret_file,
     "profile" => profile,
     "max_age" => max_age,
+];
+
+/// Keys of each `[[hls.dvr_rule]]`.
+pub(super) static DVR_RULE_KEYS: &[Key<DvrRule>] = keys![
+    "match" => matches,
+    "stream" => stream,
+    "window" => window,
 ];
 
 pub(super) fn section(name: &str) -> Option<&'static Section> {

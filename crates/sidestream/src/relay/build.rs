@@ -354,10 +354,24 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.hls.part = config.hls.part;
     server.hls.segments = config.hls.segments;
     server.hls.idle = config.hls.idle;
+    server.hls.dvr = dvr_config(config);
     server.metrics.enabled = config.metrics.enabled;
     server.metrics.per_stream = config.metrics.per_stream;
     server.version = env!("CARGO_PKG_VERSION");
     server
+}
+
+/// What is kept of HLS; `None`: nothing of any stream.
+fn dvr_config(config: &Config) -> Option<server::DvrConfig> {
+    if !config.hls.has_dvr() {
+        return None;
+    }
+    let hls = config.hls.clone();
+    let window = server::DvrWindow::new(move |name| hls.dvr_window(name));
+    let mut dvr = server::DvrConfig::new(config.hls.dvr_root(&config.storage), window);
+    dvr.containers.clone_from(&config.hls.dvr_formats);
+    dvr.min_free = config.hls.dvr_min_free.0;
+    Some(dvr)
 }
 
 /// Puts the configured API keys in force.

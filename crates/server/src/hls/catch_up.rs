@@ -1,0 +1,218 @@
+//! Answers over what is kept: `?start=-600`, `?from=…&to=…`, and segments that left the live window.
+
+use std::sync::Arc;
+
+use axum::response::Response;
+use hls::shift::{Answer, Ask, Live, Missing};
+use hls::{Container, Directives, Text, WallTime};
+use http::Method;
+use jiff::Timestamp;
+
+use super::dvr::{self, Shelf};
+use super::handlers::{Request, admit, sent_bytes};
+use super::links;
+use super::registry::Hls;
+use super::sessions::End;
+use crate::content::{self, Content, Gzip};
+use crate::error::{Problem, Reason};
+use crate::paths::Target;
+
+/// The answer to a request for a playlist over what is kept; `None` when it asks for the live one.
+pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Response, Problem>> {
+    let query = request.query?;
+    let dvr = hls.dvr()?;
+    let (name, container, is_media) = match request.target {
+        Target::Multivariant(name, container) => (name, *container, false),
+        Target::Playlist(name, container) => (name, *container, true),
+        _ => return None,
+    };
+    let ask = match (Ask::parse(query), dvr.window(name).is_zero()) {
+        (Ok(None), _) => return None,
+        (Ok(Some(_)), true) => {
+            let detail = format!("nothing of {name} is kept beyond the live playlist (hls.dvr)");
+            return Some(Err(Problem::new(Reason::SegmentNotFound, detail)));
+        }
+        // Not meant for us.
+        (Err(_), true) => return None,
+        (Ok(Some(ask)), false) => ask,
+        (Err(error), false) => {
+            let problem = Problem::new(Reason::REQUEST_UNPARSABLE, error.to_string());
+            return Some(Err(problem));
+        }
+    };
+    let running = hls.get(name).is_some_and(|entry| entry.is_running());
+    let live = if running { Live::Running } else { Live::Ended };
+    let Some(shelf) = hls.shelf(name) else {
+        return Some(Err(missing(name.as_str(), live, Missing { kept: None })));
+    };
+    Some(match is_media {
+        true => media(hls, &shelf, container, (ask, live), request),
+        false => multivariant(hls, &shelf, container, (ask, live), request),
+    })
+}
+
+fn media(
+    hls: &Hls,
+    shelf: &Shelf,
+    container: Container,
+    (ask, live): (Ask, Live),
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
+    let name = request.target.name();
+    let entry = hls.get(name);
+    if let Some(entry) = &entry {
+        admit(entry, request)?;
+    }
+    let skip = request
+        .query
+        .and_then(|query| Directives::parse(query).ok())
+        .is_some_and(|directives| directives.skip);
+    let answer = shelf
+        .playlist(container, ask, live, skip, hls.now())
+        .ok_or_else(|| not_kept(name.as_str(), container))?
+        .map_err(|nothing| missing(name.as_str(), live, nothing))?;
+    let content = match request.links {
+        None => Content {
+            gzip: Gzip::Here(if content::accepts_gzip(request.headers) {
+                dvr::gzip(&answer)
+            } else {
+                bytes::Bytes::new().into()
+            }),
+            ..plain(&answer)
+        },
+        Some(query) => linked(&text(&answer), query),
+    };
+    let response = content::send(&content, request.method, request.headers)?;
+    let end = match answer.ended && request.method == Method::GET {
+        true => End::Told,
+        false => End::NotYet,
+    };
+    count(hls, request, &response, end);
+    Ok(response)
+}
+
+fn multivariant(
+    hls: &Hls,
+    shelf: &Shelf,
+    container: Container,
+    (ask, live): (Ask, Live),
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
+    let name = request.target.name();
+    let text = shelf
+        .multivariant(container, ask)
+        .ok_or_else(|| not_kept(name.as_str(), container))?
+        .map_err(|nothing| missing(name.as_str(), live, nothing))?;
+    // What it leads to is asked for the same.
+    let mut content = linked(&text, &ask.query().into());
+    if let Some(query) = request.links {
+        let query = format!("{}&{query}", ask.query());
+        content = linked(&text, &query.into());
+    } else {
+        content.cache_control = content::NO_CACHE.into();
+    }
+    let response = content::send(&content, request.method, request.headers)?;
+    count(hls, request, &response, End::NotYet);
+    Ok(response)
+}
+
+/// A segment or an init segment from the disk; `None` when it is not kept.
+pub(super) async fn resource(
+    hls: &Hls,
+    file: &str,
+    request: &Request<'_>,
+) -> Option<Result<Response, Problem>> {
+    let name = request.target.name();
+    let shelf = hls.shelf(name)?;
+    let (stored, content_type) = hls.dvr()?.open_file(&shelf, file).await?;
+    if let Some(entry) = hls.get(name)
+        && let Err(problem) = admit(&entry, request)
+    {
+        return Some(Err(problem));
+    }
+    let content = Content {
+        body: content::Source::Disk(stored),
+        gzip: Gzip::Never,
+        content_type,
+        etag: format!("\"{file}\""),
+        cache_control: match request.links {
+            None => content::IMMUTABLE.into(),
+            Some(_) => content::PRIVATE_IMMUTABLE.into(),
+        },
+    };
+    let answer = content::send(&content, request.method, request.headers);
+    if let Ok(response) = &answer {
+        count(hls, request, response, End::NotYet);
+    }
+    Some(answer)
+}
+
+fn count(hls: &Hls, request: &Request<'_>, response: &Response, end: End) {
+    let in_memory = sent_bytes(response);
+    let declared = response.headers().get(http::header::CONTENT_LENGTH);
+    let declared = declared
+        .filter(|_| request.method == Method::GET)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let sent = declared.unwrap_or(in_memory);
+    hls.count_sent(sent);
+    if let Some(entry) = hls.get(request.target.name()) {
+        entry.sessions.sent(request.asker, sent, end);
+    }
+}
+
+fn plain(answer: &Answer) -> Content {
+    Content {
+        body: answer.body().into(),
+        gzip: Gzip::Never,
+        content_type: Container::PLAYLIST_TYPE,
+        etag: answer.etag.clone(),
+        cache_control: content::NO_CACHE.into(),
+    }
+}
+
+fn text(answer: &Answer) -> Text {
+    Text {
+        body: answer.body().joined(),
+        etag: answer.etag.as_str().into(),
+    }
+}
+
+fn linked(text: &Text, query: &Arc<str>) -> Content {
+    let linked = links::make(text, query);
+    Content {
+        body: linked.body.into(),
+        gzip: Gzip::Here(linked.gzip.into()),
+        content_type: Container::PLAYLIST_TYPE,
+        etag: linked.etag,
+        cache_control: content::PRIVATE_NO_CACHE.into(),
+    }
+}
+
+fn not_kept(name: &str, container: Container) -> Problem {
+    let container = super::task::container_name(container);
+    let detail = format!("{name} is not kept as {container} (hls.dvr_formats)");
+    Problem::new(Reason::SegmentNotFound, detail)
+}
+
+fn missing(name: &str, live: Live, missing: Missing) -> Problem {
+    let shown = |at: WallTime| {
+        Timestamp::from_millisecond(at.0)
+            .map(|at| format!("{at:.3}"))
+            .unwrap_or_default()
+    };
+    match (missing.kept, live) {
+        (Some((from, to)), _) => {
+            let (from, to) = (shown(from), shown(to));
+            let detail = format!("nothing of {name} is kept there; there is {from} to {to}");
+            Problem::new(Reason::SegmentNotFound, detail)
+        }
+        (None, Live::Running) => {
+            let detail = format!("nothing of {name} is kept yet; it has only begun");
+            Problem::new(Reason::NotReady, detail).retry_after(1)
+        }
+        (None, Live::Ended) => {
+            let detail = format!("nothing of {name} is kept any more");
+            Problem::new(Reason::SegmentNotFound, detail)
+        }
+    }
+}
