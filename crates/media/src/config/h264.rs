@@ -17,6 +17,9 @@ use super::parameter_sets::{MAX_SET_BYTES, Record};
 use super::{Error, VideoParams, bits, plausible_rate};
 use crate::nal::h264 as nal;
 
+mod slices;
+pub use slices::SliceHeaders;
+
 /// A parsed AVCDecoderConfigurationRecord.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -139,27 +142,7 @@ struct Sps {
 impl Sps {
     /// Parses an SPS NAL unit.
     fn parse(nal: &[u8]) -> Result<Self, String> {
-        if nal.len() > MAX_SET_BYTES {
-            return Err("more than 4096 bytes".to_owned());
-        }
-        if nal::kind(nal) != Some(nal::SPS) {
-            return Err("not a sequence parameter set".to_owned());
-        }
-        let mut rbsp = bits::unescape(nal.get(1..).unwrap_or_default());
-        let Some(&[profile, constraints, level]) = rbsp.first_chunk() else {
-            return Err("cut off".to_owned());
-        };
-        // The parser refuses pictures beyond the stated level, and encoders in the field state
-        // levels that are too low; no level has the number 255, so it checks nothing.
-        if let Some(byte) = rbsp.get_mut(2) {
-            *byte = u8::MAX;
-        }
-        // cabac_zero_words and padding behind the stop bit.
-        while rbsp.last() == Some(&0) {
-            rbsp.pop();
-        }
-        let sps = SeqParameterSet::from_bits(BitReader::new(rbsp.as_slice()))
-            .map_err(|error| format!("{error:?}"))?;
+        let ([profile, constraints, level], sps) = read_sps(nal)?;
         let (width, height) = sps
             .pixel_dimensions()
             .map_err(|error| format!("{error:?}"))?;
@@ -184,4 +167,30 @@ impl Sps {
             },
         })
     }
+}
+
+/// Profile, constraints and level of an SPS NAL unit as it says them, and what is in it.
+fn read_sps(nal: &[u8]) -> Result<([u8; 3], SeqParameterSet), String> {
+    if nal.len() > MAX_SET_BYTES {
+        return Err("more than 4096 bytes".to_owned());
+    }
+    if nal::kind(nal) != Some(nal::SPS) {
+        return Err("not a sequence parameter set".to_owned());
+    }
+    let mut rbsp = bits::unescape(nal.get(1..).unwrap_or_default());
+    let Some(&said) = rbsp.first_chunk() else {
+        return Err("cut off".to_owned());
+    };
+    // The parser refuses pictures beyond the stated level, and encoders in the field state
+    // levels that are too low; no level has the number 255, so it checks nothing.
+    if let Some(byte) = rbsp.get_mut(2) {
+        *byte = u8::MAX;
+    }
+    // cabac_zero_words and padding behind the stop bit.
+    while rbsp.last() == Some(&0) {
+        rbsp.pop();
+    }
+    let sps = SeqParameterSet::from_bits(BitReader::new(rbsp.as_slice()))
+        .map_err(|error| format!("{error:?}"))?;
+    Ok((said, sps))
 }
