@@ -1,5 +1,6 @@
 //! Demuxers and muxers for FLV, MPEG-TS and MP4.
 
+mod crypt;
 mod event;
 pub mod flv;
 mod left_out;
@@ -8,5 +9,6 @@ pub mod mp4;
 mod test_media;
 pub mod ts;
 
+pub use crypt::Key;
 pub use event::{Damage, Event, Scheme, TimedMetadata};
 pub use left_out::LeftOut;

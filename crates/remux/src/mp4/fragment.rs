@@ -130,7 +130,13 @@ impl Run {
 
     /// Writes the track fragment; what all samples have in common goes to `tfhd`, and offsets that
     /// are all zero are left out. Where the data offset of its run is to be filled in.
-    pub(super) fn put_traf(&self, out: &mut Vec<u8>, track_number: u32) -> usize {
+    /// `more` writes what else belongs into it.
+    pub(super) fn put_traf(
+        &self,
+        out: &mut Vec<u8>,
+        track_number: u32,
+        more: impl FnOnce(&mut Vec<u8>),
+    ) -> usize {
         let first = self.entries.first().copied();
         let rest = self.entries.get(1..).unwrap_or_default();
         let same = |field: fn(&Entry) -> u32| {
@@ -184,6 +190,7 @@ impl Run {
                     }
                 }
             });
+            more(out);
         });
         data_offset_at
     }

@@ -10,13 +10,19 @@
 //! millisecond clocks are scaled to 90 kHz: exact, and the same ticks as in MPEG-TS. There are no
 //! edit lists; decode times are the units' own, and composition offsets are signed.
 //!
-//! Deliberately absent: `sidx`, encryption, `styp` (a fragment may be part of a segment).
+//! With [`FragmentMuxer::protected`] samples are encrypted (`cbcs`): the one copy of the payload that
+//! a fragment takes is encrypted where it lies.
+//!
+//! Deliberately absent: `sidx`, `styp` (a fragment may be part of a segment).
+
+use std::sync::Arc;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use media::{AccessUnit, Dts, Timescale, TrackId, TrackList};
 
 use super::Error;
 use super::boxes::{put_box, put_full_box, put_u32};
+use super::cbcs::{self, Cover, Piece, Protection};
 use super::fragment::{Guess, Run, Sample};
 use super::init;
 use super::track::{OutTrack, carried};
@@ -43,6 +49,22 @@ pub struct FragmentMuxer {
     shift: Option<i64>,
     rebase: Rebase,
     damaged: u64,
+    guard: Guard,
+}
+
+/// Whether samples are encrypted.
+#[derive(Debug)]
+enum Guard {
+    /// They are not.
+    Open,
+    /// They are, and there is no key yet: nothing can be written.
+    Locked,
+    /// With this.
+    Sealed {
+        present: Arc<Protection>,
+        /// The key in the init segment.
+        of_init: [u8; 16],
+    },
 }
 
 /// Which first times are moved.
@@ -62,6 +84,8 @@ pub(super) struct Carried {
     last_duration: u32,
     /// See [`Run::counted`].
     counted: Option<i64>,
+    /// What of it is encrypted, where samples are.
+    cover: Option<Cover>,
 }
 
 /// A fragment ready to be written.
@@ -73,6 +97,8 @@ pub(super) struct Fragment<'a> {
     pub(super) runs: Vec<FragmentRun<'a>>,
     /// Bytes of the whole.
     len: usize,
+    /// With what the samples are encrypted, when they are joined.
+    protection: Option<Arc<Protection>>,
 }
 
 /// One track's samples in a [`Fragment`].
@@ -82,6 +108,8 @@ pub(super) struct FragmentRun<'a> {
     pub(super) track: usize,
     pub(super) samples: Vec<Sample<'a>>,
     run: Run,
+    /// Of each sample what is encrypted; none where it is all.
+    pieces: Vec<Vec<Piece>>,
 }
 
 impl Fragment<'_> {
@@ -92,6 +120,9 @@ impl Fragment<'_> {
 
     /// Head and payloads, which are shared.
     pub(super) fn slices(&self) -> Vec<Bytes> {
+        if self.protection.is_some() {
+            return vec![self.joined()];
+        }
         let count = self.runs.iter().map(|run| run.samples.len()).sum::<usize>();
         let mut slices = Vec::with_capacity(1 + count);
         slices.push(self.head.clone());
@@ -102,7 +133,17 @@ impl Fragment<'_> {
     fn joined(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.len);
         out.put_slice(&self.head);
-        self.payloads().for_each(|payload| out.put_slice(payload));
+        for run in &self.runs {
+            let mut pieces = run.pieces.iter();
+            for sample in &run.samples {
+                let at = out.len();
+                out.put_slice(sample.payload);
+                let pieces = pieces.next().map_or(&[][..], |pieces| pieces);
+                if let (Some(protection), Some(written)) = (&self.protection, out.get_mut(at..)) {
+                    protection.encrypt(written, pieces);
+                }
+            }
+        }
         debug_assert_eq!(out.len(), self.len, "reserved exactly");
         out.freeze()
     }
@@ -116,6 +157,65 @@ impl FragmentMuxer {
         (Self::of(tracks, Rebase::NegativeOnly), left_out)
     }
 
+    /// A muxer that encrypts samples, of the tracks for which that is defined. Until
+    /// [`FragmentMuxer::protect`] gives it a key it writes nothing.
+    #[must_use]
+    pub fn protected(tracks: &TrackList) -> (Self, Vec<LeftOut>) {
+        let (mut muxer, mut left_out) = Self::new(tracks);
+        muxer.guard = Guard::Locked;
+        muxer.tracks.retain_mut(|carried| {
+            let track = tracks.get(carried.track.id);
+            let config = track.and_then(|track| track.config.as_ref().ok());
+            match config.map(|config| Cover::of(carried.track.codec, config)) {
+                Some(Ok(cover)) => {
+                    carried.cover = Some(cover);
+                    true
+                }
+                Some(Err(reason)) => {
+                    left_out.push(LeftOut {
+                        track: carried.track.id,
+                        codec: carried.track.codec,
+                        reason,
+                    });
+                    false
+                }
+                None => false,
+            }
+        });
+        (muxer, left_out)
+    }
+
+    /// From the next fragment on samples are encrypted with this. The first key goes into the init
+    /// segment; fragments with another one say so themselves. Of a muxer that is not
+    /// [`FragmentMuxer::protected`] nothing changes.
+    pub fn protect(&mut self, protection: &Protection) {
+        let of_init = match &self.guard {
+            Guard::Open => return,
+            Guard::Sealed { of_init, .. } => *of_init,
+            Guard::Locked => {
+                let tracks: Vec<OutTrack> = self
+                    .tracks
+                    .iter()
+                    .map(|carried| {
+                        let mut track = carried.track.clone();
+                        if let Some(cover) = &carried.cover {
+                            let entries = track.head.entries.iter();
+                            let sealed = entries.map(|entry| protection.entry(entry, cover));
+                            track.head.entries = sealed.collect();
+                        }
+                        track
+                    })
+                    .collect();
+                self.init = init::init_segment(&tracks);
+                protection.key_id
+            }
+        };
+        self.guard = Guard::Sealed {
+            present: Arc::new(protection.clone()),
+            of_init,
+        };
+    }
+
     /// A muxer of tracks that are carried.
     pub(super) fn of(tracks: Vec<OutTrack>, rebase: Rebase) -> Self {
         Self {
@@ -126,12 +226,14 @@ impl FragmentMuxer {
                     last_duration: track.frame_duration,
                     counted: None,
                     track,
+                    cover: None,
                 })
                 .collect(),
             sequence_number: 1,
             shift: None,
             rebase,
             damaged: 0,
+            guard: Guard::Open,
         }
     }
 
@@ -157,7 +259,8 @@ impl FragmentMuxer {
         self.tracks().any(|track| track.id == id)
     }
 
-    /// `ftyp` and `moov`; built once, shared.
+    /// `ftyp` and `moov`; built once, shared. Of a muxer that encrypts it is true once there is a
+    /// key.
     #[must_use]
     pub fn init_segment(&self) -> Bytes {
         self.init.clone()
@@ -183,7 +286,8 @@ impl FragmentMuxer {
     /// Media bytes are copied once, into one allocation of exactly the fragment's size.
     ///
     /// # Errors
-    /// [`Error::Empty`] without a unit to write; [`Error::TooLarge`].
+    /// [`Error::Empty`] without a unit to write; [`Error::TooLarge`]; [`Error::NoKey`] where samples
+    /// are to be encrypted and there is no key.
     pub fn fragment(
         &mut self,
         units: &[AccessUnit],
@@ -211,6 +315,9 @@ impl FragmentMuxer {
         units: &'a [AccessUnit],
         ends: &[(TrackId, Dts)],
     ) -> Result<Fragment<'a>, Error> {
+        if matches!(self.guard, Guard::Locked) {
+            return Err(Error::NoKey);
+        }
         let shift = self.shift.unwrap_or_else(|| self.shift_of(units));
         let mut runs = Vec::with_capacity(self.tracks.len());
         for (
@@ -219,6 +326,7 @@ impl FragmentMuxer {
                 track,
                 last_duration,
                 counted,
+                cover,
             },
         ) in self.tracks.iter().enumerate()
         {
@@ -247,10 +355,15 @@ impl FragmentMuxer {
                 nominal: (track.source == Timescale::MILLIS).then_some(track.frame_duration),
             };
             let run = Run::new(&samples, end, guess);
+            let pieces = match cover {
+                None | Some(Cover::Whole) => Vec::new(),
+                Some(cover) => samples.iter().map(|s| cover.pieces(s.payload)).collect(),
+            };
             runs.push(FragmentRun {
                 track: n,
                 run,
                 samples,
+                pieces,
             });
         }
         if runs.is_empty() {
@@ -294,11 +407,11 @@ impl FragmentMuxer {
         put_box(&mut head, b"moof", |out| {
             put_full_box(out, b"mfhd", 0, 0, |out| put_u32(out, self.sequence_number));
             for run in &runs {
-                let number = self
-                    .tracks
-                    .get(run.track)
-                    .map_or(0, |t| t.track.head.number);
-                offsets_at.push(run.run.put_traf(out, number));
+                let carried = self.tracks.get(run.track);
+                let number = carried.map_or(0, |t| t.track.head.number);
+                let cover = carried.and_then(|t| t.cover.as_ref());
+                let sealed = |out: &mut Vec<u8>| self.put_sealed(out, run, cover);
+                offsets_at.push(run.run.put_traf(out, number, sealed));
             }
         });
         let mut offset = head.len() + MDAT_HEADER_LEN;
@@ -316,6 +429,24 @@ impl FragmentMuxer {
             head: head.into(),
             runs,
             len: offset,
+            protection: match &self.guard {
+                Guard::Sealed { present, .. } => Some(Arc::clone(present)),
+                Guard::Open | Guard::Locked => None,
+            },
         })
+    }
+
+    /// What a track fragment says of its encryption.
+    fn put_sealed(&self, out: &mut Vec<u8>, run: &FragmentRun<'_>, cover: Option<&Cover>) {
+        let (Guard::Sealed { present, of_init }, Some(cover)) = (&self.guard, cover) else {
+            return;
+        };
+        if present.key_id != *of_init {
+            let count = u32::try_from(run.samples.len()).unwrap_or(u32::MAX);
+            present.put_group(out, cover, count);
+        }
+        if !run.pieces.is_empty() {
+            cbcs::put_pieces(out, &run.pieces);
+        }
     }
 }

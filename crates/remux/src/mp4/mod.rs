@@ -20,6 +20,7 @@
 
 mod boxes;
 mod cache;
+mod cbcs;
 mod demuxer;
 mod description;
 mod edits;
@@ -44,6 +45,7 @@ mod tests;
 mod track;
 mod write;
 
+pub use self::cbcs::Protection;
 pub use self::demuxer::{DemuxError, Demuxer, Input, Step};
 pub use self::emsg::event_message;
 pub use self::file_muxer::{FileMuxer, Front, Layout};
@@ -60,6 +62,9 @@ pub enum Error {
     /// None of the units belongs to a carried track, or all of them are empty or damaged.
     #[error("no access unit to write in the fragment")]
     Empty,
+    /// The samples are to be encrypted, and there is no key yet.
+    #[error("no key to encrypt the fragment with")]
+    NoKey,
     /// The fragment has more bytes than its 31-bit data offsets can say.
     #[error("fragment of {bytes} bytes is too large")]
     TooLarge {
