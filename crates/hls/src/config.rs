@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use media::StreamName;
 
+use crate::encryption::Encryption;
+
 /// A moment on the wall clock, in milliseconds since 1970-01-01 UTC; given by the shell, since a
 /// core reads no clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +38,9 @@ pub struct Config {
     /// The target duration is at least this, whole seconds: that of an earlier playlist which goes
     /// on with these segments (H1). Default 0.
     pub least_target: Duration,
+    /// How media is encrypted; `None`: not at all. With [`Method::Aes128`](crate::Method) there are
+    /// no parts. Default `None`.
+    pub encryption: Option<Encryption>,
     /// What bounds memory and work.
     pub limits: Limits,
 }
@@ -53,6 +58,7 @@ impl Config {
             first_media_sequence: 0,
             first_discontinuity_sequence: 0,
             least_target: Duration::ZERO,
+            encryption: None,
             limits: Limits::default(),
         }
     }

@@ -10,6 +10,8 @@
 //! /{app}/{stream}.ts.m3u8                  multivariant playlist, MPEG-TS
 //! /{app}/{stream}/ts.m3u8                  its media playlist
 //! /{app}/{stream}/{epoch}-{msn}.ts         media segment
+//!
+//! /{app}/{stream}/key-{epoch}-{n}.bin      n-th key, from 0
 //! ```
 //!
 //! The epoch is different for every [`crate::Segmenter`] of a stream, so a URL of media never
@@ -112,6 +114,17 @@ pub(crate) fn part_name(epoch: u64, sequence: u64, part: usize) -> String {
     format!("{epoch:x}-{sequence}.{part}.{extension}")
 }
 
+pub(crate) fn key_name(epoch: u64, number: u64) -> String {
+    format!("key-{epoch:x}-{number}.bin")
+}
+
+/// The number of the key of this name.
+pub(crate) fn parse_key_name(epoch: u64, name: &str) -> Option<u64> {
+    let number = name.strip_suffix(".bin")?.rsplit_once('-')?.1;
+    let number = number.parse().ok()?;
+    (key_name(epoch, number) == name).then_some(number)
+}
+
 /// Reads exactly the names that the functions above write: one URL, one resource.
 pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
     let (_, rest) = name.split_once('-')?;
@@ -203,6 +216,22 @@ mod tests {
             "ab-99999999999999999999999.ts",
         ] {
             assert_eq!(parse_name(0xab, other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn keys_have_names_of_their_own() {
+        assert_eq!(key_name(0xab, 3), "key-ab-3.bin");
+        assert_eq!(parse_key_name(0xab, "key-ab-3.bin"), Some(3));
+        assert_eq!(parse_name(0xab, "key-ab-3.bin"), None);
+        for other in [
+            "key-ac-3.bin",
+            "key-ab-03.bin",
+            "key-ab-.bin",
+            "ab-3.bin",
+            "key-ab-3",
+        ] {
+            assert_eq!(parse_key_name(0xab, other), None, "{other}");
         }
     }
 }

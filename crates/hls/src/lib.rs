@@ -28,7 +28,7 @@
 //! playlists of files.
 //!
 //! Rules are named H1–H18 as in the project's list of HLS rules; RFC 8216 is the standard.
-//! Deliberately absent: clocks, tasks, HTTP, encryption.
+//! Deliberately absent: clocks, tasks, HTTP, chance: keys are given ([`KeySource`]).
 
 mod bandwidth;
 mod blocking;
@@ -37,6 +37,7 @@ mod config;
 mod container;
 mod cutter;
 mod date;
+mod encryption;
 pub mod folder;
 mod mux;
 mod parts;
@@ -51,7 +52,8 @@ pub use blocking::{Blocking, DirectiveError, Directives, Until};
 pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
+pub use encryption::{Encryption, KeySource, Method, Rotation};
 pub use playlist::{Classic, Named};
 pub use presentation::{About, Complete, Playlists, Presentation, Rendition, Resource, Text};
-pub use remux::LeftOut;
+pub use remux::{Key, LeftOut};
 pub use segmenter::{Segmenter, Stats};

@@ -19,6 +19,13 @@ pub(crate) enum Mux {
     },
 }
 
+/// Whether a muxer encrypts samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Samples {
+    Clear,
+    Encrypted,
+}
+
 /// Whether a muxer goes on as if nothing had happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -29,10 +36,18 @@ pub(crate) enum Change {
 }
 
 impl Mux {
-    pub(crate) fn new(container: Container, tracks: &TrackList) -> (Self, Vec<LeftOut>) {
+    /// `samples`: those of fMP4 are encrypted, as soon as there is a key.
+    pub(crate) fn new(
+        container: Container,
+        samples: Samples,
+        tracks: &TrackList,
+    ) -> (Self, Vec<LeftOut>) {
         match container {
             Container::Fmp4 => {
-                let (muxer, left_out) = mp4::FragmentMuxer::new(tracks);
+                let (muxer, left_out) = match samples {
+                    Samples::Clear => mp4::FragmentMuxer::new(tracks),
+                    Samples::Encrypted => mp4::FragmentMuxer::protected(tracks),
+                };
                 (Self::Fmp4(muxer), left_out)
             }
             Container::Ts => {
@@ -53,9 +68,10 @@ impl Mux {
     pub(crate) fn set_tracks(
         &mut self,
         before: &[Arc<Track>],
+        samples: Samples,
         tracks: &TrackList,
     ) -> (Change, Vec<LeftOut>) {
-        let (new, left_out) = Self::new(self.container(), tracks);
+        let (new, left_out) = Self::new(self.container(), samples, tracks);
         let carried = new.carried(tracks);
         let same = before.len() == carried.len()
             && before
@@ -114,6 +130,13 @@ impl Mux {
         match self {
             Self::Fmp4(muxer) => Some(muxer.init_segment()),
             Self::Ts { .. } => None,
+        }
+    }
+
+    /// What is muxed from here on is encrypted with this.
+    pub(crate) fn protect(&mut self, protection: &mp4::Protection) {
+        if let Self::Fmp4(muxer) = self {
+            muxer.protect(protection);
         }
     }
 

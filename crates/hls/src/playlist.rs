@@ -7,6 +7,7 @@
 //! ```text
 //! #EXT-X-DISCONTINUITY
 //! #EXT-X-MAP:URI="..."                 first segment of the list, and where the init changes
+//! #EXT-X-KEY:...                       where media is encrypted, and another key or vector holds
 //! #EXT-X-PROGRAM-DATE-TIME:...
 //! #EXTINF:2.04,
 //! 6a1f-17.m4s
@@ -27,6 +28,7 @@ use m3u8_rs::{ExtTag, MasterPlaylist, MediaPlaylist, MediaSegment, Resolution, V
 use crate::bandwidth::Declared;
 use crate::container::{Container, init_name, segment_name};
 use crate::date::rfc3339;
+use crate::encryption::KeyTags;
 use crate::presentation::Text;
 use crate::window::Window;
 
@@ -74,7 +76,7 @@ impl FrameRate {
 
 /// The media playlist of a window.
 pub(crate) fn media(head: Head, window: &Window) -> Text {
-    let mut map = None;
+    let (mut map, mut keys) = (None, KeyTags::default());
     let segments = window.listed().map(|segment| {
         let mut tags = Vec::new();
         if segment.discontinuity {
@@ -82,9 +84,13 @@ pub(crate) fn media(head: Head, window: &Window) -> Text {
         }
         if segment.init.is_some() && segment.init != map {
             map = segment.init;
+            let none = keys.before_map().map(str::to_owned);
+            tags.extend(none.map(|none| tag("X-KEY", Some(none))));
             let uri = segment.init.map(|version| init_name(head.epoch, version));
             tags.push(tag("X-MAP", uri.map(|uri| format!("URI=\"{uri}\""))));
         }
+        let key = keys.before(segment.seal.as_ref(), head.epoch);
+        tags.extend(key.map(|key| tag("X-KEY", Some(key))));
         tags.push(tag("X-PROGRAM-DATE-TIME", Some(rfc3339(segment.wall_ms))));
         MediaSegment {
             uri: segment_name(head.epoch, head.container, segment.sequence),

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use remux::Key;
 
 use crate::body::{Body, Part};
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
+use crate::encryption::Numbered;
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
 ///
@@ -91,6 +93,8 @@ pub(crate) struct Stored {
     pub(crate) independent: bool,
     pub(crate) init: Option<u32>,
     pub(crate) body: Body,
+    /// What it is encrypted with.
+    pub(crate) key: Option<Arc<Numbered>>,
     pub(crate) has_video: HasVideo,
     pub(crate) about: Arc<About>,
 }
@@ -133,6 +137,7 @@ pub struct Complete {
 pub(crate) struct OpenSegment {
     pub(crate) sequence: u64,
     pub(crate) parts: Arc<[Part]>,
+    pub(crate) key: Option<Arc<Numbered>>,
     pub(crate) has_video: HasVideo,
 }
 
@@ -273,6 +278,21 @@ impl Presentation {
     #[must_use]
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+
+    /// The key of this name (`key-….bin`), as long as something that can be fetched is encrypted
+    /// with it. For those who may play the stream, and for nobody's cache.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<Key> {
+        let number = container::parse_key_name(self.epoch, name)?;
+        let ready = Container::ALL.into_iter().filter_map(|c| self.ready(c));
+        let mut keys = ready.flat_map(|ready| {
+            let open = ready.open.iter().filter_map(|open| open.key.as_ref());
+            let stored = ready.segments.iter().filter_map(|s| s.key.as_ref());
+            stored.chain(open)
+        });
+        let found = keys.find(|key| key.number == number)?;
+        Some(found.key.clone())
     }
 
     /// `EXT-X-TARGETDURATION`, once it is fixed; for cache headers (H17).

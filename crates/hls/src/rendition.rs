@@ -10,14 +10,15 @@ use remux::LeftOut;
 use crate::bandwidth::Meter;
 use crate::body::{Body, Part};
 use crate::container::{Container, HasVideo};
-use crate::mux::{Change, Mux};
+use crate::encryption::{Method, Numbered, Seal};
+use crate::mux::{Change, Mux, Samples};
 use crate::parts::Mark;
 use crate::playlist::{self, FrameRate};
 use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists};
 use crate::window::{PART_OVERHEAD, Rules, Segment, Window};
 
 /// What is known of a segment when it begins.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Opening {
     /// Its number, when the rendition has no numbers yet.
     pub(crate) sequence: u64,
@@ -26,6 +27,8 @@ pub(crate) struct Opening {
     pub(crate) wall_ms: i64,
     /// The timeline broke before it.
     pub(crate) broke: bool,
+    /// What it is encrypted with.
+    pub(crate) key: Option<Arc<Numbered>>,
 }
 
 /// A complete segment before it is muxed.
@@ -62,6 +65,8 @@ pub(crate) struct Opened {
     pub(crate) wall_ms: i64,
     pub(crate) discontinuity: bool,
     pub(crate) init: Option<u32>,
+    /// How it is encrypted.
+    pub(crate) seal: Option<Seal>,
     has_video: HasVideo,
     /// One of its parts has a picture.
     has_picture: bool,
@@ -83,6 +88,8 @@ impl Opened {
 #[derive(Debug)]
 pub(crate) struct Rendition {
     container: Container,
+    epoch: u64,
+    method: Option<Method>,
     enabled: bool,
     mux: Mux,
     /// The tracks that the muxer carries.
@@ -109,10 +116,13 @@ pub(crate) struct Rendition {
 }
 
 impl Rendition {
-    pub(crate) fn new(container: Container) -> Self {
-        let (mux, _) = Mux::new(container, &TrackList::default());
+    /// A rendition of nothing yet; `method`: how its segments are encrypted.
+    pub(crate) fn new(container: Container, epoch: u64, method: Option<Method>) -> Self {
+        let (mux, _) = Mux::new(container, samples(method), &TrackList::default());
         Self {
             container,
+            epoch,
+            method,
             enabled: false,
             mux,
             carried: Vec::new(),
@@ -199,7 +209,9 @@ impl Rendition {
     /// The stream has these tracks from the next segment on; `others` are left out of HLS whatever
     /// the container.
     pub(crate) fn set_tracks(&mut self, tracks: &TrackList, others: &[LeftOut]) {
-        let (change, mut left_out) = self.mux.set_tracks(&self.carried, tracks);
+        let (change, mut left_out) =
+            self.mux
+                .set_tracks(&self.carried, samples(self.method), tracks);
         self.refusal = self
             .mux
             .is_empty()
@@ -219,13 +231,13 @@ impl Rendition {
     /// Muxes the next part of the open segment; the first one opens it.
     pub(crate) fn part(
         &mut self,
-        opening: Opening,
+        opening: &Opening,
         units: &[AccessUnit],
         ends: &[(TrackId, Dts)],
         duration_ms: u64,
     ) {
         if self.open.is_none() {
-            let opened = self.open(opening);
+            let opened = self.open(opening.clone());
             self.open = Some(opened);
         }
         let body = self.mux.segment(units, ends);
@@ -250,9 +262,15 @@ impl Rendition {
         let segment = if self.makes_parts() && !cut.marks.is_empty() {
             self.complete(cut)
         } else {
-            let opened = self.open(cut.opening);
+            let opened = self.open(cut.opening.clone());
             let body = self.mux.segment(&cut.units, &cut.ends);
-            body.map(|body| (opened, body.into()))
+            body.map(|body| {
+                let body = match &opened.seal {
+                    Some(seal) => seal.seal(body),
+                    None => body,
+                };
+                (opened, body.into())
+            })
         };
         self.frame_rate = self.frame_rate.or(cut.frame_rate);
         let Some((opened, body)) = segment else {
@@ -266,6 +284,7 @@ impl Rendition {
             wall_ms: opened.wall_ms,
             discontinuity: opened.discontinuity,
             init: opened.init,
+            seal: opened.seal,
             has_video: opened.has_video,
             body,
             independent: self.first_picture(&cut.units).unwrap_or(true),
@@ -295,7 +314,7 @@ impl Rendition {
             let units = cut.units.get(from..mark.units).unwrap_or_default();
             let is_last = mark.units == cut.units.len();
             let ends = if is_last { &cut.ends[..] } else { &[] };
-            self.part(cut.opening, units, ends, mark.duration_ms());
+            self.part(&cut.opening, units, ends, mark.duration_ms());
             from = mark.units;
         }
         let mut opened = self.open.take()?;
@@ -314,12 +333,21 @@ impl Rendition {
             self.window.begin(opening.discontinuities);
         }
         let has_video = self.has_video();
+        let sequence = if first {
+            opening.sequence
+        } else {
+            self.next_complete()
+        };
+        let seal = self
+            .method
+            .zip(opening.key)
+            .map(|(method, key)| Seal::new(method, self.container, self.epoch, sequence, &key));
+        if let Some(protection) = seal.as_ref().and_then(|s| s.protection(self.epoch)) {
+            self.mux.protect(&protection);
+        }
         Opened {
-            sequence: if first {
-                opening.sequence
-            } else {
-                self.next_complete()
-            },
+            sequence,
+            seal,
             wall_ms: opening.wall_ms,
             discontinuity: std::mem::take(&mut self.changed) && !first,
             init: self.init(has_video),
@@ -410,6 +438,7 @@ impl Rendition {
             open: open.map(|open| OpenSegment {
                 sequence: open.sequence,
                 parts: open.parts.as_slice().into(),
+                key: open.seal.as_ref().map(|seal| Arc::clone(&seal.key)),
                 has_video: open.has_video,
             }),
             low_latency,
@@ -503,6 +532,13 @@ impl Rendition {
         };
         let first = units.iter().find(|unit| video(unit.track));
         first.map(AccessUnit::is_random_access)
+    }
+}
+
+fn samples(method: Option<Method>) -> Samples {
+    match method {
+        Some(Method::Cbcs) => Samples::Encrypted,
+        Some(Method::Aes128) | None => Samples::Clear,
     }
 }
 

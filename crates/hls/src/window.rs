@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use crate::body::Body;
 use crate::container::HasVideo;
+use crate::encryption::Seal;
 use crate::presentation::{About, Stored};
 
 /// What a segment costs besides its bytes: its records and its lines in playlists.
@@ -31,6 +32,8 @@ pub(crate) struct Segment {
     pub(crate) discontinuity: bool,
     /// Which init segment it needs.
     pub(crate) init: Option<u32>,
+    /// How it is encrypted.
+    pub(crate) seal: Option<Seal>,
     pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
     /// A decoder can start at its first picture.
@@ -172,6 +175,7 @@ impl Window {
             independent: segment.independent,
             init: segment.init,
             body: segment.body.clone(),
+            key: segment.seal.as_ref().map(|seal| Arc::clone(&seal.key)),
             has_video: segment.has_video,
             about: Arc::clone(&segment.about),
         })

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use hls::{Config, Container, Segmenter, WallTime};
+use hls::{Config, Container, Method, Rotation, Segmenter, WallTime};
 use media::{AccessUnit, TrackId};
 use proptest::prelude::*;
 use support::checker::Checker;
@@ -107,7 +107,15 @@ impl Watch {
     fn new(config: &Config) -> Self {
         Self {
             checkers: Default::default(),
-            parts: config.part.map(|_| low_latency::Checker::default()),
+            parts: config
+                .part
+                .filter(|_| {
+                    config
+                        .encryption
+                        .as_ref()
+                        .is_none_or(|e| e.method == Method::Cbcs)
+                })
+                .map(|_| low_latency::Checker::default()),
         }
     }
 
@@ -135,10 +143,10 @@ impl Watch {
         let (mut from_mp4, mut from_ts, mut counters) =
             (Times::new(), Times::new(), BTreeMap::new());
         for segment in fmp4.segments() {
-            append(&mut from_mp4, mp4_times(&segment.body));
+            append(&mut from_mp4, mp4_times(&segment.clear));
         }
         for segment in ts.segments() {
-            append(&mut from_ts, ts_times(&segment.body, &mut counters));
+            append(&mut from_ts, ts_times(&segment.clear, &mut counters));
         }
         [from_mp4, from_ts]
     }
@@ -151,10 +159,21 @@ fn settings() -> impl Strategy<Value = Config> {
         3 => (200_u64..=1_000).prop_map(Some),
         2 => Just(Some(333)),
     ];
-    (part, 3_usize..30).prop_map(|(part, segments)| {
+    let rotation = prop_oneof![
+        Just(Rotation::Never),
+        (1_u64..5).prop_map(every),
+        (0_u64..20_000).prop_map(|ms| Rotation::Media(std::time::Duration::from_millis(ms))),
+    ];
+    let method = prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(Method::Aes128)),
+        1 => Just(Some(Method::Cbcs)),
+    ];
+    (part, 3_usize..30, method, rotation).prop_map(|(part, segments, method, rotation)| {
         let mut config = config();
         config.part = part.map(std::time::Duration::from_millis);
         config.segments = segments;
+        config.encryption = method.map(|method| encryption(method, rotation));
         config
     })
 }
@@ -218,7 +237,7 @@ proptest! {
         prop_assert_eq!(fmp4.len(), ts.len());
         let mut counters = BTreeMap::new();
         for (a, b) in fmp4.iter().zip(&ts) {
-            let (a_times, b_times) = (mp4_times(&a.body), ts_times(&b.body, &mut counters));
+            let (a_times, b_times) = (mp4_times(&a.clear), ts_times(&b.clear, &mut counters));
             prop_assert_eq!(a.duration_ms, b.duration_ms);
             for (mp4_track, pid) in [(1, 0x100), (2, 0x101)] {
                 let (a, b) = (a_times.get(&mp4_track), b_times.get(&pid));

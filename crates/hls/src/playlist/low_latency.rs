@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 use crate::body::Part;
 use crate::container::{init_name, part_name, segment_name};
 use crate::date::rfc3339;
+use crate::encryption::{KeyTags, Seal};
 use crate::presentation::{LowLatency, Text};
 use crate::rendition::Opened;
 use crate::window::Window;
@@ -56,6 +57,13 @@ fn skippable(head: Head, window: &Window, total_ms: u64) -> usize {
         .count()
 }
 
+/// What holds for the next segment.
+#[derive(Default)]
+struct Before<'a> {
+    map: Option<u32>,
+    keys: KeyTags<'a>,
+}
+
 struct Writer {
     head: Head,
     low_latency: LowLatency,
@@ -83,19 +91,17 @@ impl Writer {
             self.line(format_args!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"));
         }
         let with_parts_ms = TARGETS_WITH_PARTS * self.head.target_seconds * 1_000;
-        let (mut map, mut rest_ms) = (None, total_ms);
+        let mut before = Before::default();
+        let mut rest_ms = total_ms;
         for (index, segment) in window.listed().enumerate() {
             let begins_ms = rest_ms;
             rest_ms -= segment.duration_ms;
             if index < skipped {
                 continue;
             }
-            self.before(
-                segment.discontinuity,
-                segment.init,
-                &mut map,
-                segment.wall_ms,
-            );
+            let seal = segment.seal.as_ref();
+            self.before(segment.discontinuity, segment.init, seal, &mut before);
+            self.date(segment.wall_ms);
             if begins_ms <= with_parts_ms {
                 self.parts(segment.sequence, segment.body.as_parts());
             }
@@ -104,7 +110,9 @@ impl Writer {
             self.line(format_args!("#EXTINF:{duration},\n{name}"));
         }
         if let Some(open) = open {
-            self.before(open.discontinuity, open.init, &mut map, open.wall_ms);
+            let seal = open.seal.as_ref();
+            self.before(open.discontinuity, open.init, seal, &mut before);
+            self.date(open.wall_ms);
             self.parts(open.sequence, &open.parts);
         }
         if self.head.ended {
@@ -139,22 +147,31 @@ impl Writer {
         }
     }
 
-    /// What precedes a segment or its first part; the map where it is another one than before.
-    fn before(
+    /// What precedes a segment or its first part; map and key where they are others than before.
+    fn before<'a>(
         &mut self,
         discontinuity: bool,
         init: Option<u32>,
-        map: &mut Option<u32>,
-        wall_ms: i64,
+        seal: Option<&'a Seal>,
+        before: &mut Before<'a>,
     ) {
         if discontinuity {
             self.line(format_args!("#EXT-X-DISCONTINUITY"));
         }
-        if let Some(version) = init.filter(|_| init != *map) {
-            *map = init;
+        if let Some(version) = init.filter(|_| init != before.map) {
+            before.map = init;
+            if let Some(none) = before.keys.before_map() {
+                self.line(format_args!("#EXT-X-KEY:{none}"));
+            }
             let name = init_name(self.head.epoch, version);
             self.line(format_args!("#EXT-X-MAP:URI=\"{name}\""));
         }
+        if let Some(key) = before.keys.before(seal, self.head.epoch) {
+            self.line(format_args!("#EXT-X-KEY:{key}"));
+        }
+    }
+
+    fn date(&mut self, wall_ms: i64) {
         self.line(format_args!(
             "#EXT-X-PROGRAM-DATE-TIME:{}",
             rfc3339(wall_ms)

@@ -4,6 +4,7 @@ use media::{AccessUnit, Timescale, TrackKind};
 
 use super::{Anchor, Segmenter, unsigned};
 use crate::cutter::{self, Boundary};
+use crate::encryption::Keyring;
 use crate::playlist::FrameRate;
 use crate::rendition::{Cut, Opening};
 
@@ -26,6 +27,10 @@ impl Segmenter {
         if open.units.is_empty() {
             return;
         }
+        let Some(opening) = opening else {
+            self.leave_out(boundary);
+            return;
+        };
         self.broke = false;
         let (start_ms, end_ms) = (cutter::millis(start), cutter::millis(boundary.end));
         self.next_wall_ms = Some(self.wall_at(end_ms));
@@ -49,6 +54,9 @@ impl Segmenter {
             units: open.units,
             marks: open.marks,
         };
+        if let Some(keyring) = &mut self.keyring {
+            keyring.used(cut.duration_ms);
+        }
         self.stats.segments += 1;
         self.stats.forced_cuts += u64::from(boundary.forced);
         self.tracks_used = true;
@@ -58,6 +66,17 @@ impl Segmenter {
         }
         self.hold(cut);
         self.keep_within_bytes();
+        self.dirty = true;
+    }
+
+    /// A segment whose key is missing is not listed: what follows begins anew.
+    fn leave_out(&mut self, boundary: Boundary) {
+        self.next_wall_ms = Some(self.wall_at(cutter::millis(boundary.end)));
+        self.stats.locked_segments += 1;
+        if self.stats.segments > 0 && !self.broke {
+            self.broke = true;
+            self.stats.discontinuities += 1;
+        }
         self.dirty = true;
     }
 
@@ -95,14 +114,20 @@ impl Segmenter {
         (!sound_only || boundary.end - start >= SHORTEST_SOUND).then_some((index, boundary))
     }
 
-    /// What is known of the segment that begins at `start`.
-    pub(super) fn opening(&self, start: i64) -> Opening {
-        Opening {
+    /// What is known of the segment that begins at `start`; `None` while its key is missing.
+    pub(super) fn opening(&mut self, start: i64) -> Option<Opening> {
+        let key = match self.keyring.as_mut().map(Keyring::lock) {
+            None => None,
+            Some(Some(key)) => Some(key),
+            Some(None) => return None,
+        };
+        Some(Opening {
             sequence: self.sequence(),
             discontinuities: self.discontinuities(),
             wall_ms: self.wall_at(cutter::millis(start)),
             broke: self.broke,
-        }
+            key,
+        })
     }
 
     /// Wall time of a media time in milliseconds.

@@ -14,6 +14,7 @@ use remux::LeftOut;
 use crate::config::{Config, WallTime};
 use crate::container::Container;
 use crate::cutter::{self, Cutter};
+use crate::encryption::{Keyring, Method};
 use crate::parts::{Mark, PartClock};
 use crate::presentation::{Init, Presentation};
 use crate::rendition::{Common, Cut, Rendition};
@@ -51,6 +52,8 @@ pub struct Segmenter {
     /// The newest complete segment, while a container that is off may ask for it.
     newest: Option<Cut>,
     renditions: [Rendition; 2],
+    /// Where media is encrypted.
+    keyring: Option<Keyring>,
     video: VideoState,
     clock: Option<Anchor>,
     /// Wall time at which the next segment begins if the timeline goes on.
@@ -110,13 +113,17 @@ impl Segmenter {
                 config.least_target,
             ),
             parts: None,
-            config,
+            renditions: Container::ALL.map(|container| {
+                let method = config.encryption.as_ref().map(|e| e.method.of(container));
+                Rendition::new(container, config.epoch, method)
+            }),
+            keyring: config.encryption.clone().map(Keyring::new),
+            config: without_parts_of_chains(config),
             tracks: TrackList::default(),
             others: Vec::new(),
             served: Vec::new(),
             open: Open::default(),
             newest: None,
-            renditions: Container::ALL.map(Rendition::new),
             video: VideoState::Awaiting { since: None },
             clock: None,
             next_wall_ms: None,
@@ -144,6 +151,12 @@ impl Segmenter {
             self.hold(newest);
         }
         self.make_parts();
+    }
+
+    /// Whether fMP4 is made in parts ([`Config::part`]).
+    #[must_use]
+    pub fn makes_parts(&self) -> bool {
+        self.config.part.is_some()
     }
 
     /// Whether the container was enabled.
@@ -381,6 +394,18 @@ impl Segmenter {
             Container::Ts => ts,
         }
     }
+}
+
+/// Where whole segments are encrypted, none has parts.
+fn without_parts_of_chains(mut config: Config) -> Config {
+    if config
+        .encryption
+        .as_ref()
+        .is_some_and(|e| e.method == Method::Aes128)
+    {
+        config.part = None;
+    }
+    config
 }
 
 /// The default video and audio, and why the other tracks are left out.

@@ -61,7 +61,9 @@ impl Segmenter {
         let Some(start) = self.cutter.start() else {
             return;
         };
-        let opening = self.opening(start);
+        let Some(opening) = self.opening(start) else {
+            return;
+        };
         let units = &self.open.units;
         let renditions = self.renditions.iter_mut();
         for rendition in renditions.filter(|r| r.is_enabled() && r.makes_parts()) {
@@ -72,7 +74,7 @@ impl Segmenter {
             };
             for mark in self.open.marks.iter().skip(made) {
                 let units = units.get(from..mark.units).unwrap_or_default();
-                rendition.part(opening, units, &[], mark.duration_ms());
+                rendition.part(&opening, units, &[], mark.duration_ms());
                 from = mark.units;
                 self.tracks_used = true;
                 self.dirty = true;

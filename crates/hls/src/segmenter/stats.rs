@@ -15,6 +15,8 @@ pub struct Stats {
     pub waiting_units: u64,
     /// Units that a muxer refused as damaged, over both containers.
     pub damaged_units: u64,
+    /// Segments that were not made because their key was missing.
+    pub locked_segments: u64,
     /// Times that playlists were rendered, over both containers: once per change.
     pub renders: u64,
     /// Segments that left early because of [`crate::Limits::max_bytes`].
@@ -34,6 +36,7 @@ impl Stats {
             discontinuities: self.discontinuities + later.discontinuities,
             waiting_units: self.waiting_units + later.waiting_units,
             damaged_units: self.damaged_units + later.damaged_units,
+            locked_segments: self.locked_segments + later.locked_segments,
             renders: self.renders + later.renders,
             evicted_segments: self.evicted_segments + later.evicted_segments,
             bytes: later.bytes,

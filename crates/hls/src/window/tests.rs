@@ -12,6 +12,7 @@ fn segment(sequence: u64, duration_ms: u64, discontinuity: bool) -> Segment {
         duration_ms,
         wall_ms: 0,
         discontinuity,
+        seal: None,
         init: None,
         body: bytes::Bytes::from_static(b"media").into(),
         has_video: HasVideo::Yes,

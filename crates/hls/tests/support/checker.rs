@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use hls::{Container, Presentation};
 
-use super::{durations_ms, media, millis, multivariant};
+use super::{decrypt, durations_ms, media, millis, multivariant};
 
 /// What was seen of one container so far.
 #[derive(Default)]
@@ -17,6 +17,8 @@ pub struct Checker {
     gained_ms: u64,
     longest_ms: u64,
     inits: BTreeMap<String, Bytes>,
+    /// Vectors of whole segments by key, and whose they are.
+    vectors: BTreeMap<(String, String), u64>,
     independent: Option<bool>,
 }
 
@@ -28,7 +30,11 @@ pub struct Seen {
     /// Absolute number of discontinuities before it.
     pub discontinuity: u64,
     pub tagged: bool,
+    /// As it is fetched.
     pub body: Bytes,
+    /// Without its encryption.
+    pub clear: Bytes,
+    pub key: Option<String>,
     /// What the playlist had gained when this segment was removed.
     removed_at: Option<u64>,
 }
@@ -105,7 +111,7 @@ impl Checker {
 
     fn listed(&mut self, presentation: &Presentation, playlist: &m3u8_rs::MediaPlaylist) {
         let mut discontinuity = playlist.discontinuity_sequence;
-        let mut map = None;
+        let (mut map, mut key) = (None, None);
         for (index, segment) in playlist.segments.iter().enumerate() {
             let sequence = playlist.media_sequence + index as u64;
             let duration_ms = millis(segment.duration);
@@ -130,6 +136,16 @@ impl Checker {
                 assert_eq!(*before, init, "{map} changed");
             }
             let body = super::body(presentation, &segment.uri);
+            key = segment.key.clone().or(key);
+            let clear = match &key {
+                Some(key) => {
+                    self.vector(key, sequence);
+                    let init = map.as_ref().and_then(|map| self.inits.get(map));
+                    let init = init.map(|init| &init[..]);
+                    decrypt::clear(presentation, &body, key, init)
+                }
+                None => body.clone(),
+            };
             let date = segment.program_date_time.expect("a date");
             let seen = Seen {
                 uri: segment.uri.clone(),
@@ -138,6 +154,8 @@ impl Checker {
                 discontinuity,
                 tagged: segment.discontinuity,
                 body,
+                clear,
+                key: key.as_ref().and_then(|key| key.uri.clone()),
                 removed_at: None,
             };
             match self.seen.get(&sequence) {
@@ -152,8 +170,18 @@ impl Checker {
                     assert_eq!(before.discontinuity, seen.discontinuity, "H5");
                     assert_eq!(before.tagged, seen.tagged, "H2");
                     assert_eq!(before.body, seen.body, "a URL changed content");
+                    assert_eq!(before.key, seen.key, "a segment changed its key");
                 }
             }
+        }
+    }
+
+    /// No two segments are encrypted with one key and one vector.
+    fn vector(&mut self, key: &m3u8_rs::Key, sequence: u64) {
+        if key.method == m3u8_rs::KeyMethod::AES128 {
+            let name = (key.uri.clone().unwrap(), key.iv.clone().unwrap());
+            let whose = *self.vectors.entry(name).or_insert(sequence);
+            assert_eq!(whose, sequence, "a vector was used twice");
         }
     }
 
@@ -165,6 +193,9 @@ impl Checker {
                 let found = presentation.resource(&seen.uri);
                 let found = found.unwrap_or_else(|| panic!("H3: {} went early", seen.uri));
                 assert_eq!(found.body.joined(), seen.body);
+                if let Some(key) = &seen.key {
+                    assert!(presentation.key(key).is_some(), "H3: {key} went early");
+                }
             }
         }
     }

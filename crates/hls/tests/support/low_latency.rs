@@ -87,6 +87,7 @@ pub fn parse(text: &str) -> Playlist {
             | "#EXT-X-DISCONTINUITY-SEQUENCE"
             | "#EXT-X-DISCONTINUITY"
             | "#EXT-X-MAP"
+            | "#EXT-X-KEY"
             | "#EXT-X-PROGRAM-DATE-TIME" => {}
             uri if !uri.starts_with('#') => playlist.segments.push(Segment {
                 uri: line.to_owned(),

@@ -7,14 +7,19 @@
 )]
 
 pub mod checker;
+pub mod decrypt;
 pub mod low_latency;
 pub mod transport;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use hls::{Config, Container, Presentation, Segmenter, WallTime};
+use hls::{
+    Config, Container, Encryption, Key, KeySource, Method, Presentation, Rotation, Segmenter,
+    WallTime,
+};
 use media::{
     AccessUnit, Codec, CodecConfig, Dts, StreamName, Ticks, Timescale, Track, TrackId, TrackList,
 };
@@ -110,6 +115,35 @@ pub fn low_latency() -> Config {
     let mut config = config();
     config.part = Some(Duration::from_millis(333));
     config
+}
+
+/// Keys from a number on are missing.
+#[derive(Debug)]
+pub struct Keys {
+    pub count: AtomicU64,
+}
+
+impl KeySource for Keys {
+    fn key(&self, number: u64) -> Option<Key> {
+        let mut bytes = [0x5a; 16];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        (number < self.count.load(Ordering::Relaxed)).then(|| Key::new(bytes))
+    }
+}
+
+/// Any number of keys.
+pub fn encryption(method: Method, rotation: Rotation) -> Encryption {
+    let count = AtomicU64::new(u64::MAX);
+    Encryption {
+        method,
+        rotation,
+        keys: Arc::new(Keys { count }),
+    }
+}
+
+/// A key for this many segments.
+pub fn every(segments: u64) -> Rotation {
+    Rotation::Segments(segments.try_into().unwrap())
 }
 
 pub fn segmenter(tracks: &Arc<TrackList>) -> Segmenter {

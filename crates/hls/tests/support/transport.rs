@@ -112,7 +112,7 @@ pub fn mp4_times(segment: &[u8]) -> Times {
     times
 }
 
-fn boxes(mut data: &[u8]) -> Vec<([u8; 4], &[u8])> {
+pub fn boxes(mut data: &[u8]) -> Vec<([u8; 4], &[u8])> {
     let mut found = Vec::new();
     while data.len() >= 8 {
         let size = be32(data, 0) as usize;
@@ -124,6 +124,6 @@ fn boxes(mut data: &[u8]) -> Vec<([u8; 4], &[u8])> {
     found
 }
 
-fn be32(data: &[u8], at: usize) -> u32 {
+pub fn be32(data: &[u8], at: usize) -> u32 {
     u32::from_be_bytes([data[at], data[at + 1], data[at + 2], data[at + 3]])
 }
