@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use media::StreamName;
 
+use crate::hls::EncryptionRules;
+
 /// Settings of a [`crate::Server`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -68,6 +70,8 @@ pub struct HlsConfig {
     pub idle: Duration,
     /// What is kept on the disk, and for how long; `None`: nothing.
     pub dvr: Option<DvrConfig>,
+    /// Which streams are encrypted; `None`: no stream is.
+    pub encryption: Option<Arc<dyn EncryptionRules>>,
     /// What bounds one stream's segmenter.
     pub limits: hls::Limits,
 }
@@ -135,6 +139,7 @@ impl Default for HlsConfig {
             segments: 7,
             idle: Duration::from_secs(60),
             dvr: None,
+            encryption: None,
             limits: hls::Limits::default(),
         }
     }

@@ -22,6 +22,9 @@ pub(crate) const NO_CACHE: &str = "no-cache";
 /// What never changes at its URL.
 pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
+/// Keys: nobody keeps them.
+pub(crate) const NO_STORE: &str = "no-store";
+
 /// Playlists of one viewer: no shared cache keeps them.
 pub(crate) const PRIVATE_NO_CACHE: &str = "private, no-cache";
 /// What never changes at its URL and is not for everybody.

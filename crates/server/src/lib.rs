@@ -54,7 +54,10 @@ pub use crate::api::{
 pub use crate::config::{Config, DvrConfig, DvrWindow, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};
 pub use crate::health::{Health, Worker};
-pub use crate::hls::{WallClock, system_clock};
+pub use crate::hls::{
+    EncryptionRules, Fetch, HttpKeyServer, KeyOrigin, KeySecret, KeyServer, StreamEncryption,
+    WallClock, system_clock,
+};
 pub use crate::listener::{ALPN, Server, Tls};
 pub use crate::media::{HttpVersion, MediaKind, MediaRequest, MediaSink, MediaSocket, Method};
 pub use crate::mirror::{HlsCopy, HlsMirror};

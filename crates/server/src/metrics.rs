@@ -465,7 +465,7 @@ impl Figures {
             stats.iter().map(one).collect()
         };
         type Value = fn(&::hls::Stats) -> u64;
-        let counters: [(&str, &str, Value); 7] = [
+        let counters: [(&str, &str, Value); 8] = [
             ("segments", "HLS segments cut", |s| s.segments),
             (
                 "forced_cuts",
@@ -487,6 +487,11 @@ impl Figures {
                 "evicted_segments",
                 "HLS segments dropped early to keep within the limit of bytes",
                 |s| s.evicted_segments,
+            ),
+            (
+                "locked_segments",
+                "HLS segments not made because their key was missing",
+                |s| s.locked_segments,
             ),
             ("renders", "Times that HLS playlists were rendered", |s| {
                 s.renders

@@ -5,7 +5,7 @@
 //! /{app}/{stream}.ts           endless MPEG-TS
 //! /{app}/{stream}.m3u8         HLS, fMP4     /{app}/{stream}/fmp4.m3u8     its media playlist
 //! /{app}/{stream}.ts.m3u8      HLS, MPEG-TS  /{app}/{stream}/ts.m3u8       its media playlist
-//! /{app}/{stream}/{file}       HLS segments: .m4s, .mp4, .ts
+//! /{app}/{stream}/{file}       HLS segments: .m4s, .mp4, .ts, and keys: key-….bin
 //! ```
 //!
 //! Apps may have several parts and streams may have dots, so a path can mean two things:
@@ -26,7 +26,7 @@ pub(crate) enum Target {
     Multivariant(StreamName, Container),
     /// Media playlist.
     Playlist(StreamName, Container),
-    /// Segment or init segment of this file name.
+    /// Segment, init segment or key of this file name.
     Resource(StreamName, String),
 }
 
@@ -81,6 +81,8 @@ pub(crate) fn read(path: &str) -> Readings {
             add(folder, &|name| Target::Resource(name, file.to_owned()));
         }
         add(stem, &Target::Ts);
+    } else if file.starts_with("key-") && file.ends_with(".bin") && has_two_parts(folder) {
+        add(folder, &|name| Target::Resource(name, file.to_owned()));
     } else if (path.ends_with(".m4s") || path.ends_with(".mp4")) && has_two_parts(folder) {
         add(folder, &|name| Target::Resource(name, file.to_owned()));
     } else {
@@ -135,6 +137,10 @@ mod tests {
         assert_eq!(
             some("/live/cam1/1a-init-0.mp4"),
             [Target::Resource(cam(), "1a-init-0.mp4".to_owned())]
+        );
+        assert_eq!(
+            some("/live/cam1/key-1a-0.bin"),
+            [Target::Resource(cam(), "key-1a-0.bin".to_owned())]
         );
     }
 
@@ -194,6 +200,8 @@ mod tests {
             "*",
             "/a.mp4",
             "/live/cam1.jpg",
+            "/live/cam1/1a.bin",
+            "/live/key-1a-0.bin",
         ] {
             assert_eq!(read(path), Readings::NotMedia, "{path}");
         }

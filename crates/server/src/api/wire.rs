@@ -219,6 +219,10 @@ struct HlsState {
     running: bool,
     /// Tracks that HLS leaves out, and why.
     left_out: Vec<String>,
+    /// How its media is encrypted: `aes-128`, `cbcs`; null when it is not.
+    encryption: Option<&'static str>,
+    /// Segments that were not made because their key was missing.
+    locked_segments: u64,
     /// Segments cut since somebody first asked.
     segments: u64,
     /// Segments that ended without a random access unit: a group of pictures was too long.
@@ -342,6 +346,7 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
         },
         hls: hls_state(
             entry.as_deref(),
+            shared.hls.encryption(stream.name()),
             shared.hls.copies(stream.name()),
             shared.hls.shelf(stream.name()).map(|shelf| shelf.state()),
         ),
@@ -353,6 +358,7 @@ pub(super) fn detail(shared: &Shared, stream: &Stream, request: &state::Request<
 
 fn hls_state(
     entry: Option<&hls::Entry>,
+    encryption: Option<hls::StreamEncryption>,
     copies: Vec<HlsCopy>,
     kept: Option<hls::ShelfState>,
 ) -> HlsState {
@@ -363,6 +369,8 @@ fn hls_state(
     HlsState {
         running: entry.is_some_and(hls::Entry::is_running),
         left_out: entry.map(hls::Entry::left_out).unwrap_or_default(),
+        encryption: encryption.map(|encryption| encryption.method.as_str()),
+        locked_segments: stats.locked_segments,
         segments: stats.segments,
         forced_cuts: stats.forced_cuts,
         discontinuities: stats.discontinuities,

@@ -13,6 +13,7 @@ use hls::{Blocking, Container, Directives, Until};
 use tokio::time::Instant;
 
 use super::entry::{Entry, Snapshot};
+use super::handlers;
 use super::registry::Hls;
 use crate::content;
 use crate::error::{Problem, Reason};
@@ -111,6 +112,9 @@ async fn wait<T>(
         let Some(snapshot) = entry.snapshot() else {
             return Err(late(entry, what));
         };
+        if let Some(problem) = handlers::locked(entry) {
+            return Err(problem);
+        }
         match look(&snapshot) {
             Look::There(found) => return Ok(found),
             Look::Refused(problem) => return Err(problem),

@@ -12,6 +12,7 @@ use media::StreamName;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::Instant;
 
+use super::keys::Fetched;
 use super::links::LinkedTexts;
 use super::sessions::Sessions;
 use crate::config::Limits;
@@ -42,6 +43,8 @@ pub(super) struct Run {
     /// Counts runs: what an older one still says is not heard.
     pub(super) generation: u64,
     pub(super) state: State,
+    /// The present run's keys, where they are fetched.
+    pub(super) keys: Option<Arc<Fetched>>,
     /// Where the next run begins.
     pub(super) resume: Option<Resume>,
     /// The finished presentation before the present run, and until when it is served.
@@ -96,6 +99,14 @@ impl Snapshot {
             .find_map(|presentation| presentation.resource(file))
     }
 
+    /// The key of this name, also of the presentation before.
+    pub(super) fn key(&self, file: &str) -> Option<hls::Key> {
+        [&self.current, &self.previous]
+            .into_iter()
+            .flatten()
+            .find_map(|presentation| presentation.key(file))
+    }
+
     /// Whether a playlist says that the part of this name comes next.
     pub(super) fn is_hinted(&self, file: &str) -> bool {
         self.current.as_ref().is_some_and(|p| p.is_hinted(file))
@@ -139,6 +150,7 @@ impl Entry {
             run: Mutex::new(Run {
                 generation: 0,
                 state: State::Idle,
+                keys: None,
                 resume: None,
                 previous: None,
                 left_out: Vec::new(),
@@ -187,6 +199,16 @@ impl Entry {
 
     pub(super) fn run(&self) -> MutexGuard<'_, Run> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why nothing new is listed, where a key is missing.
+    pub(super) fn key_trouble(&self) -> Option<Arc<str>> {
+        self.run().keys.as_ref()?.trouble()
+    }
+
+    /// Those who wait look again.
+    pub(super) fn wake_waiting(&self) {
+        self.version.send_modify(|version| *version += 1);
     }
 
     /// Tracks left out of HLS, as sentences.
@@ -275,7 +297,8 @@ impl Entry {
             run.state = State::Ended {
                 until: Instant::now() + keep,
             };
-            self.version.send_modify(|version| *version += 1);
+            run.keys = None;
+            self.wake_waiting();
         }
     }
 
@@ -301,6 +324,7 @@ impl Entry {
 
     fn forget(&self, run: &mut Run) {
         run.state = State::Idle;
+        run.keys = None;
         run.previous = None;
         // Its segments go with its presentation.
         let [_, last] = &mut run.stats;

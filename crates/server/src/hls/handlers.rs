@@ -148,6 +148,18 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
         let kept = catch_up::resource(hls, file, request).await;
         return kept.unwrap_or_else(|| Err(missing()));
     };
+    if let Some(key) = snapshot.key(file) {
+        admit(&entry, request)?;
+        let body = bytes::Bytes::copy_from_slice(&key.bytes());
+        let content = Content {
+            body: body.into(),
+            gzip: Gzip::Never,
+            content_type: "application/octet-stream",
+            etag: format!("\"{file}\""),
+            cache_control: content::NO_STORE.into(),
+        };
+        return content::send(&content, request.method, request.headers);
+    }
     let found = match snapshot.resource(file) {
         Some(found) => found,
         // Announced: it is waited for.
@@ -238,6 +250,16 @@ fn of(snapshot: &Snapshot, container: Container) -> Option<Arc<Playlists>> {
     }
 }
 
+/// Why nothing new is listed, where a key is missing: what is not encrypted is not served.
+pub(super) fn locked(entry: &Entry) -> Option<Problem> {
+    let why = entry.key_trouble()?;
+    let detail = format!(
+        "HLS of {} is encrypted and has no key for what comes next: {why}",
+        entry.name
+    );
+    Some(Problem::new(Reason::NotReady, detail).retry_after(1))
+}
+
 enum Look {
     Ready(Arc<Snapshot>, Arc<Playlists>),
     Refused(Problem),
@@ -245,6 +267,9 @@ enum Look {
 }
 
 fn look(entry: &Arc<Entry>, container: Container) -> Look {
+    if let Some(problem) = locked(entry) {
+        return Look::Refused(problem);
+    }
     let ended = |ended: bool| {
         if ended || !entry.is_running() {
             let detail = format!(

@@ -12,13 +12,15 @@
 //! ```
 //!
 //! A run is one [`hls::Segmenter`]. Every run has an epoch of its own, made of the wall clock, so
-//! that a URL never names two contents, not even over a restart of the process (H18).
+//! that a URL never names two contents, not even over a restart of the process (H18). Its keys are
+//! its own, too ([`keys`]).
 
 mod blocking;
 mod catch_up;
 mod dvr;
 mod entry;
 mod handlers;
+mod keys;
 mod links;
 mod registry;
 mod sessions;
@@ -26,6 +28,10 @@ mod task;
 
 pub(crate) use dvr::{ShelfState, Stored};
 pub(crate) use entry::Entry;
+pub use keys::{
+    EncryptionRules, Fetch, HttpKeyServer, KeyOrigin, KeySecret, KeyServer, StreamEncryption,
+};
+
 pub(crate) use handlers::{Request, serve};
 pub(crate) use registry::Hls;
 pub(crate) use sessions::Asker;

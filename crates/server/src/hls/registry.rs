@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::dvr::{Dvr, Shelf};
 use super::entry::{Entry, Resume, Run, State};
+use super::keys::{Fetched, Generated, KeyOrigin, StreamEncryption};
 use super::sessions::idle_after;
 use super::{WallClock, task};
 use crate::config::{HlsConfig, Limits};
@@ -168,12 +169,14 @@ impl Hls {
         {
             return;
         }
-        let segmenter = self.segmenter(&entry.name, &run);
+        let (segmenter, keys) = self.segmenter(&entry.name, &run);
         let generation = entry.begin(&mut run, stream);
+        run.keys = keys.clone();
         drop(run);
         tracing::debug!(stream = %entry.name, run = generation, "hls started");
         let keeper = self.dvr().and_then(|dvr| dvr.keeper(&entry.name));
         let mut config = self.inner.config.clone();
+        config.low_latency &= segmenter.makes_parts();
         // What is kept is made whether somebody watches or not.
         config.always |= keeper.is_some();
         let context = task::Context {
@@ -182,17 +185,37 @@ impl Hls {
             generation,
             config,
             keeper,
+            keys,
             clock: Arc::clone(&self.inner.clock),
+            tracker: self.inner.tracker.clone(),
             finish: self.inner.finish.clone(),
             mirror: self.mirror_of(&entry.name),
         };
         self.inner.tracker.spawn(task::run(context, segmenter));
     }
 
-    fn segmenter(&self, name: &StreamName, run: &Run) -> Segmenter {
+    /// A segmenter for a run, and its keys, where they are fetched.
+    fn segmenter(&self, name: &StreamName, run: &Run) -> (Segmenter, Option<Arc<Fetched>>) {
         let now = (self.inner.clock)();
         let settings = &self.inner.config;
         let mut config = hls::Config::new(name, self.epoch(now));
+        let mut fetched = None;
+        config.encryption = self.encryption(name).map(|encryption| hls::Encryption {
+            method: encryption.method,
+            rotation: encryption.rotation,
+            keys: match encryption.keys {
+                KeyOrigin::Generated(secret) => Arc::new(Generated {
+                    secret,
+                    name: name.clone(),
+                    epoch: config.epoch,
+                }),
+                KeyOrigin::Server(server) => {
+                    let keys = Arc::new(Fetched::new(server, name.clone(), config.epoch));
+                    fetched = Some(Arc::clone(&keys));
+                    keys
+                }
+            },
+        });
         config.segment = settings.segment;
         config.segments = settings.segments;
         config.part = settings.low_latency.then_some(settings.part);
@@ -221,7 +244,12 @@ impl Hls {
             None => config.first_media_sequence = first_sequence(now, settings.segment),
         }
         config.least_target = kept.map_or(Duration::ZERO, |kept| kept.target);
-        Segmenter::new(config)
+        (Segmenter::new(config), fetched)
+    }
+
+    /// How a stream is encrypted.
+    pub(crate) fn encryption(&self, name: &StreamName) -> Option<StreamEncryption> {
+        self.inner.config.encryption.as_ref()?.of(name)
     }
 
     /// A number that no run had before: the wall clock, pushed on where it stands still.

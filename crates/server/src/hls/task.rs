@@ -6,11 +6,13 @@ use std::time::Duration;
 use hls::{Container, Segmenter, WallTime};
 use hub::{Frame, Hurry, Item, JoinAt, Received, Stream, Subscriber};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::task::TaskTracker;
 
 use super::WallClock;
 use super::dvr::Keeper;
 use super::entry::{Entry, Resume};
+use super::keys::Fetched;
 use crate::config::HlsConfig;
 use crate::mirror::HlsMirror;
 
@@ -26,7 +28,10 @@ pub(super) struct Context {
     pub(super) config: HlsConfig,
     /// Takes complete segments, where they are kept on the disk.
     pub(super) keeper: Option<Keeper>,
+    /// Its keys, where they are fetched.
+    pub(super) keys: Option<Arc<Fetched>>,
     pub(super) clock: WallClock,
+    pub(super) tracker: TaskTracker,
     pub(super) finish: CancellationToken,
     /// Where a copy of all that is published goes.
     pub(super) mirror: Option<Arc<dyn HlsMirror>>,
@@ -64,6 +69,7 @@ pub(super) async fn run(context: Context, segmenter: Segmenter) {
         entry: Arc::clone(&context.entry),
         generation: context.generation,
     };
+    let _fetching = fetch(&context).await;
     let mut run = Running {
         frames: Vec::new(),
         hurry: None,
@@ -73,6 +79,23 @@ pub(super) async fn run(context: Context, segmenter: Segmenter) {
     };
     let over = run.drive().await;
     run.close(&over);
+}
+
+/// Begins to fetch keys, and waits for the first one, or for word that it is missing: what the ring
+/// holds is segmented at once. Fetching ends with what is given back.
+async fn fetch(context: &Context) -> Option<DropGuard> {
+    let keys = context.keys.as_ref()?;
+    let stop = context.finish.child_token();
+    let entry = Arc::clone(&context.entry);
+    let fetching = Arc::clone(keys).run(stop.clone(), move || entry.wake_waiting());
+    context.tracker.spawn(fetching);
+    tokio::select! {
+        biased;
+        // Cancel safe: both only wait.
+        () = context.finish.cancelled() => {}
+        () = keys.first() => {}
+    }
+    Some(stop.drop_guard())
 }
 
 struct Running {

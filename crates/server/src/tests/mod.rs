@@ -9,6 +9,7 @@ mod connections;
 mod control;
 mod documented;
 mod dvr;
+mod encryption;
 mod fuzzed;
 mod headers;
 mod hls;
