@@ -140,6 +140,7 @@ fn check_says_what_is_in_force() {
             "listeners",
             "mode",
             "mode_explained",
+            "notes",
             "ok",
             "problems"
         ]

@@ -14,6 +14,7 @@ mod corpus;
 mod demo;
 mod disk_full;
 mod dvr;
+mod encryption;
 mod enhanced;
 mod flv_out;
 mod harness;

@@ -40,8 +40,10 @@ pub(super) fn run(args: &Check, report: &Report) -> Exit {
         print(&values(&loaded));
     }
     let mode = loaded.config.mode_explained();
+    let notes = loaded.config.encryption_notes();
+    let notes: String = notes.iter().map(|note| format!("{note}\n")).collect();
     let dvr = loaded.config.dvr_explained();
-    print(&format!("{mode}\n{dvr}{}\n", summary(&loaded)))
+    print(&format!("{mode}\n{notes}{dvr}{}\n", summary(&loaded)))
 }
 
 /// Listeners that cannot be had.
@@ -140,6 +142,16 @@ fn values(loaded: &Loaded) -> String {
             "\n[[push]]\n{name} = {pattern:?}\nurl = {url:?}\n"
         ));
     }
+    for rule in &loaded.config.hls.encryption {
+        let (name, pattern) = match rule.stream.is_empty() {
+            true => ("match", &rule.matches),
+            false => ("stream", &rule.stream),
+        };
+        let method = rule.method.map_or("none", hls::Method::as_str);
+        text.push_str(&format!(
+            "\n[[hls.encryption]]\n{name} = {pattern:?}\nmethod = {method:?}\n"
+        ));
+    }
     for rule in &loaded.config.record.rule {
         let (name, pattern) = match rule.stream.is_empty() {
             true => ("match", &rule.matches),
@@ -177,6 +189,7 @@ fn result(loaded: &Loaded, problems: &[Problem]) -> serde_json::Value {
         "mode": loaded.config.mode(),
         "mode_explained": loaded.config.mode_explained(),
         "dvr_explained": loaded.config.dvr_explained().lines().collect::<Vec<_>>(),
+        "notes": loaded.config.encryption_notes(),
         "listeners": listeners(loaded)
             .map(|(section, addr)| (section.to_owned(), addr.to_string().into()))
             .collect::<serde_json::Map<String, serde_json::Value>>(),

@@ -7,7 +7,8 @@ use super::Config;
 use super::problem::{ConfigError, Place, Problem};
 use super::rules;
 use super::schema::{
-    self, CALLBACK_ENDPOINT_KEYS, DVR_RULE_KEYS, Key, PUSH_KEYS, RECORD_RULE_KEYS, SECTIONS,
+    self, CALLBACK_ENDPOINT_KEYS, DVR_RULE_KEYS, HLS_ENCRYPTION_KEYS, Key, PUSH_KEYS,
+    RECORD_RULE_KEYS, SECTIONS,
 };
 use super::value::{Entry, Kind, Value, line_and_column, parse_document};
 use crate::nearest::nearest;
@@ -330,6 +331,10 @@ impl Reading {
                     self.dvr_rules(document, key);
                     continue;
                 }
+                ("hls", "encryption") => {
+                    self.hls_encryption(document, key);
+                    continue;
+                }
                 _ => {}
             }
             let known = section.keys.iter().find(|known| known.name == key.name);
@@ -369,6 +374,12 @@ impl Reading {
         let (at, names) = (entry.at, ("hls.dvr_rule", "[hls.dvr_rule]"));
         let rules = self.tables(document, &entry.value, at, names, DVR_RULE_KEYS);
         self.config.hls.dvr_rule.extend(rules);
+    }
+
+    fn hls_encryption(&mut self, document: &Document<'_>, entry: &Entry) {
+        let (at, names) = (entry.at, ("hls.encryption", "[hls.encryption]"));
+        let rules = self.tables(document, &entry.value, at, names, HLS_ENCRYPTION_KEYS);
+        self.config.hls.encryption.extend(rules);
     }
 
     /// A list of tables, `[[name]]`; `inner` is how unknown keys call it.
@@ -436,6 +447,8 @@ impl Reading {
                     .to_owned()
             } else if name == "SIDESTREAM_HLS__DVR_RULE" {
                 "rules can only be set in the file; write [[hls.dvr_rule]] there".to_owned()
+            } else if name == "SIDESTREAM_HLS__ENCRYPTION" {
+                "rules can only be set in the file; write [[hls.encryption]] there".to_owned()
             } else if name == "SIDESTREAM_RECORD__RULE" {
                 "rules can only be set in the file; write [[record.rule]] there".to_owned()
             } else {

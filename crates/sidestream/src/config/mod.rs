@@ -10,6 +10,7 @@ mod auth;
 mod callbacks;
 mod control_plane;
 mod dvr;
+mod hls_encryption;
 mod inspect;
 mod load;
 mod mirror;
@@ -34,6 +35,7 @@ pub use control::admission::OnError;
 pub use control::credential::Secret;
 pub use control_plane::{Control, PolicyPatch, StateIn};
 pub use dvr::DvrRule;
+pub use hls_encryption::HlsEncryption;
 pub(crate) use load::unreadable;
 pub use load::{Loaded, Loader, Origin, in_reading_order};
 pub use mirror::Mirror;
@@ -245,6 +247,8 @@ pub struct Hls {
     pub dvr_min_free: Size,
     /// `[[hls.dvr_rule]]`: other windows for some streams.
     pub dvr_rule: Vec<DvrRule>,
+    /// `[[hls.encryption]]`: which streams are encrypted.
+    pub encryption: Vec<HlsEncryption>,
 }
 
 impl Default for Hls {
@@ -262,6 +266,7 @@ impl Default for Hls {
             dvr_formats: vec![hls::Container::Fmp4],
             dvr_min_free: dvr::MIN_FREE,
             dvr_rule: Vec::new(),
+            encryption: Vec::new(),
         }
     }
 }

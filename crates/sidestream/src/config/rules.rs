@@ -13,6 +13,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
     http(config, complain);
     streams(config, complain);
     push(config, complain);
+    super::hls_encryption::check(config, complain);
     super::record::check(config, complain);
     super::mirror::check(config, complain);
     super::callbacks::check(config, complain);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Wrong};
 use super::value::{Value, parse_value};
-use super::{CallbackEndpoint, Config, DvrRule, Push, RecordRule};
+use super::{CallbackEndpoint, Config, DvrRule, HlsEncryption, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -40,7 +40,8 @@ macro_rules! keys {
     };
 }
 
-/// Every section but `[[push]]`, `[[record.rule]]` and `[[callbacks.endpoint]]`.
+/// Every section but `[[push]]`, `[[record.rule]]`, `[[callbacks.endpoint]]` and
+/// `[[hls.encryption]]`.
 pub(super) static SECTIONS: &[Section] = &[
     Section {
         name: "rtmp",
@@ -223,6 +224,17 @@ pub(super) static PUSH_KEYS: &[Key<Push>] = keys![
     "key_file" => key_file,
     "queue" => queue,
     "retry_max" => retry_max,
+];
+
+/// Keys of each `[[hls.encryption]]`.
+pub(super) static HLS_ENCRYPTION_KEYS: &[Key<HlsEncryption>] = keys![
+    "match" => matches,
+    "stream" => stream,
+    "method" => method,
+    "rotate" => rotate,
+    "rotate_segments" => rotate_segments,
+    "key_url" => key_url,
+    "key_timeout" => key_timeout,
 ];
 
 /// Keys of each `[[record.rule]]`.

@@ -282,3 +282,53 @@ fn syntax_errors_have_a_place_and_do_not_hide_the_rest() {
         "{found:?}"
     );
 }
+
+#[test]
+fn rules_of_encryption_are_read_and_checked() {
+    let text = "[[hls.encryption]]\nmatch = \"live/*\"\nmethod = \"cbcs\"\nrotate = \"10m\"\n\
+                key_url = \"https://keys.example.com/{app}/{stream}/{key}?token=hushhush\"\n\
+                [[hls.encryption]]\nstream = \"a/b\"\nrotate_segments = 5\n";
+    let config = Loader::new().text("c", text).load().unwrap().config;
+    let [first, second] = config.hls.encryption.as_slice() else {
+        panic!("two rules");
+    };
+    assert_eq!(first.method, Some(hls::Method::Cbcs));
+    assert_eq!(
+        first.rotation(),
+        hls::Rotation::Media(Duration::from_secs(600))
+    );
+    assert!(!format!("{config:?}").contains("hushhush"));
+    assert_eq!(second.method, Some(hls::Method::Aes128));
+    let notes = config.encryption_notes();
+    assert_eq!(notes.len(), 1);
+    assert!(notes[0].starts_with("hls.encryption of a/b: aes-128 encrypts whole segments"));
+
+    let text = "[[hls.encryption]]\nmethod = \"des\"\n\
+                [[hls.encryption]]\nmatch = \"*\"\nrotate = \"10ms\"\nrotate_segments = 1\n\
+                key_url = \"ftp://secret\"\nkey_timeout = \"0s\"\n\
+                [[hls.encryption]]\nstream = \"b\"\nkey_url = \"http://secret\"\nkey = 1\n";
+    let error = Loader::new().text("c", text).load().unwrap_err();
+    let found: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+    assert!(!found.concat().contains("secret"), "{found:#?}");
+    assert_eq!(
+        found,
+        [
+            r#"c:1:1: hls.encryption.match: neither match nor stream is set; write match = "live/*""#,
+            r#"c:2:10: hls.encryption.method: "des" is none of "aes-128", "cbcs", "none""#,
+            "c:5:10: hls.encryption.rotate: 10ms is less than 1s; 0 keeps one key",
+            "c:6:19: hls.encryption.rotate_segments: rotate is set, too; keep one",
+            r#"c:7:11: hls.encryption.key_url: not an http:// or https:// URL; write key_url = "https://keys.example.com/{app}/{stream}/{key}""#,
+            "c:8:15: hls.encryption.key_timeout: 0s is not between 100ms and 60s",
+            "c:10:10: hls.encryption.stream: expected APP/STREAM",
+            "c:11:11: hls.encryption.key_url: has no {key}, so all keys would be one; put it into the URL",
+            r#"c:12:1: unknown key "key" in [[hls.encryption]]; there are match, stream, method, rotate, rotate_segments, key_url, key_timeout"#,
+        ]
+    );
+}
+
+#[test]
+fn encryption_is_not_set_by_the_environment() {
+    let error = from_environment(&[("SIDESTREAM_HLS__ENCRYPTION", "x")]).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("write [[hls.encryption]] there"), "{error}");
+}

@@ -99,6 +99,7 @@ impl Builder {
             part: "viewer workers",
             source,
         })?;
+        let hls_keys = super::hls_keys::rules(&config)?;
         let control = super::control::open(&config).await?;
         let is_open = config.mode() == "open";
         let playables = Arc::new(Playables::new(is_open));
@@ -176,7 +177,9 @@ impl Builder {
             Arc::clone(&parts.counters),
         );
         tasks.spawn(tick(hub.clone(), counters, stop.clone()));
-        let server = Server::new(server_config(&config, &listeners), parts);
+        let mut server_config = server_config(&config, &listeners);
+        server_config.hls.encryption = hls_keys;
+        let server = Server::new(server_config, parts);
         tasks.spawn(lifecycle::log(hub.events()));
         if let Some(listener) = rtmp {
             ingest.listen(listener, None);

@@ -8,6 +8,7 @@ mod counters;
 mod error;
 mod gatekeeper;
 mod health;
+mod hls_keys;
 mod keys;
 mod lifecycle;
 mod mirror;
