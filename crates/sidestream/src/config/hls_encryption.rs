@@ -9,7 +9,7 @@ use media::StreamName;
 use super::quantity::show_duration;
 use super::setting::{Setting, Wrong, read_word};
 use super::value::Value;
-use super::{Config, push};
+use super::{Config, Hls, push};
 
 /// `[[hls.encryption]]`: the first rule that takes a stream says how its HLS is encrypted.
 #[derive(Clone, PartialEq)]
@@ -82,6 +82,24 @@ impl HlsEncryption {
             (None, Duration::ZERO) => Rotation::Never,
             (None, time) => Rotation::Media(time),
         }
+    }
+}
+
+impl Hls {
+    /// The pattern or name of the first rule that may encrypt a stream which this pattern matches.
+    pub(super) fn may_encrypt(&self, pattern: &str) -> Option<String> {
+        for rule in &self.encryption {
+            let stream = StreamName::from_path(&rule.stream).ok();
+            let taken = stream.as_ref().map_or(&*rule.matches, StreamName::as_str);
+            if rule.method.is_some() && push::overlap(taken, pattern) {
+                return Some(taken.to_owned());
+            }
+            if taken == "*" || taken == pattern {
+                // Of these streams no later rule is asked.
+                return None;
+            }
+        }
+        None
     }
 }
 

@@ -122,6 +122,18 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
         let what = "mirror.to is set, and hls.enabled is false; there is nothing to copy";
         complain("mirror.to", what.to_owned());
     }
+    if location.is_some() {
+        let patterns = mirror.matches.iter();
+        let sealed =
+            patterns.filter_map(|pattern| Some((pattern, config.hls.may_encrypt(pattern)?)));
+        for (pattern, rule) in sealed {
+            let what = format!(
+                "mirror.match: {pattern:?} takes streams that hls.encryption ({rule:?}) encrypts; a copy would name \
+                 keys that are not beside it; write method = \"none\" for these streams, or do not copy them"
+            );
+            complain("mirror.match", what);
+        }
+    }
     let secrets = [&mirror.access_key_id, &mirror.secret_access_key];
     match secrets.map(Option::is_some) {
         [true, false] => complain(
@@ -209,6 +221,37 @@ mod tests {
             found.iter().all(|problem| !problem.contains("AKIAX")),
             "{found:#?}"
         );
+    }
+
+    #[test]
+    fn what_is_encrypted_is_not_copied() {
+        let text = |mirror: &str, rules: &str| {
+            format!("[mirror]\nto = \"/srv/hls\"\nmatch = [{mirror}]\n{rules}")
+        };
+        let rule = |pattern: &str, method: &str| {
+            format!("[[hls.encryption]]\nmatch = \"{pattern}\"\nmethod = \"{method}\"\n")
+        };
+        assert_eq!(
+            problems(&text("\"vod/*\", \"live/*\"", &rule("*/cam1", "cbcs"))),
+            [
+                "s.toml:3:9: mirror.match: \"vod/*\" takes streams that hls.encryption (\"*/cam1\") encrypts; a copy would name \
+                 keys that are not beside it; write method = \"none\" for these streams, or do not copy them",
+                "s.toml:3:9: mirror.match: \"live/*\" takes streams that hls.encryption (\"*/cam1\") encrypts; a copy would name \
+                 keys that are not beside it; write method = \"none\" for these streams, or do not copy them",
+            ]
+        );
+        let exact = "[[hls.encryption]]\nstream = \"live/cam1\"\n";
+        assert_eq!(problems(&text("\"*\"", exact)).len(), 1);
+        for rules in [
+            rule("live/*", "none") + &rule("*", "aes-128"),
+            rule("vod/*", "aes-128"),
+            rule("*", "none") + &rule("live/*", "cbcs"),
+        ] {
+            let text = text("\"live/*\"", &rules);
+            assert!(Config::from_toml("s.toml", &text).is_ok(), "{text}");
+        }
+        let nowhere = rule("*", "aes-128");
+        assert!(Config::from_toml("s.toml", &nowhere).is_ok());
     }
 
     #[test]

@@ -76,10 +76,58 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
     pattern[p..].iter().all(|byte| *byte == b'*')
 }
 
+/// Whether there is a text that both patterns match.
+pub(super) fn overlap(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    // For the rest of `a` from one byte on: whether it overlaps each rest of `b`. From the end to
+    // the start, since each answer needs those of shorter rests.
+    let mut shorter = vec![false; b.len() + 1];
+    for from_a in (0..=a.len()).rev() {
+        let mut row = vec![false; b.len() + 1];
+        for from_b in (0..=b.len()).rev() {
+            // A star takes nothing more, or one more byte of the other.
+            let less_a = from_a < a.len() && shorter[from_b];
+            let less_b = from_b < b.len() && row[from_b + 1];
+            row[from_b] = match (a.get(from_a), b.get(from_b)) {
+                (None, None) => true,
+                (Some(b'*'), _) | (_, Some(b'*')) => less_a || less_b,
+                (Some(x), Some(y)) => x == y && shorter[from_b + 1],
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+        }
+        shorter = row;
+    }
+    shorter[0]
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn patterns_overlap_where_a_name_matches_both() {
+        for (a, b) in [
+            ("*", "live/*"),
+            ("live/*", "live/cam1"),
+            ("*/cam1", "live/*"),
+            ("a*c", "ab*"),
+            ("**", "*"),
+            ("live/cam1", "live/cam1"),
+            ("*a*b", "*b"),
+        ] {
+            assert!(overlap(a, b) && overlap(b, a), "{a} {b}");
+        }
+        for (a, b) in [
+            ("live/*", "vod/*"),
+            ("*/cam1", "*/cam2"),
+            ("live/cam1", "live/cam"),
+            ("a*c", "a*b"),
+            ("", "a"),
+        ] {
+            assert!(!overlap(a, b) && !overlap(b, a), "{a} {b}");
+        }
+    }
 
     #[test]
     fn a_star_stands_for_anything() {
