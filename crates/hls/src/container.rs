@@ -118,6 +118,12 @@ pub(crate) fn key_name(epoch: u64, number: u64) -> String {
     format!("key-{epoch:x}-{number}.bin")
 }
 
+/// The epoch of the key of this name, if it is a key's.
+pub(crate) fn epoch_of_key(name: &str) -> Option<u64> {
+    let (epoch, _) = name.strip_prefix("key-")?.split_once('-')?;
+    u64::from_str_radix(epoch, 16).ok()
+}
+
 /// The number of the key of this name.
 pub(crate) fn parse_key_name(epoch: u64, name: &str) -> Option<u64> {
     let number = name.strip_suffix(".bin")?.rsplit_once('-')?.1;

@@ -85,6 +85,41 @@ impl Method {
     }
 }
 
+/// How a segment is encrypted, without the key: what a playlist says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// How: of MPEG-TS always [`Method::Aes128`].
+    pub method: Method,
+    /// The key's number in the segment's epoch.
+    pub key: u64,
+    /// The initialization vector.
+    pub iv: [u8; 16],
+}
+
+impl Sealed {
+    /// Whether the segment of this number was encrypted with this key: its vector was made with it.
+    pub(crate) fn was_made_with(
+        &self,
+        key: &Key,
+        container: Container,
+        epoch: u64,
+        sequence: u64,
+    ) -> bool {
+        vector(self.method, container, (epoch, sequence), key) == self.iv
+    }
+
+    /// The attributes of its `EXT-X-KEY`.
+    pub(crate) fn tag(&self, epoch: u64) -> String {
+        let method = match self.method {
+            Method::Aes128 => "AES-128",
+            Method::Cbcs => "SAMPLE-AES",
+        };
+        let uri = key_name(epoch, self.key);
+        let iv = u128::from_be_bytes(self.iv);
+        format!("METHOD={method},URI=\"{uri}\",IV=0x{iv:032x}")
+    }
+}
+
 /// A key with its number.
 #[derive(Debug)]
 pub(crate) struct Numbered {
@@ -109,21 +144,9 @@ impl Seal {
         key: &Arc<Numbered>,
     ) -> Self {
         let method = method.of(container);
-        // Names what is encrypted: no two chains of a key begin alike.
-        let [_, sequence @ ..] = sequence.to_be_bytes();
-        let (what, sequence) = match (method, container) {
-            (Method::Aes128, Container::Fmp4) => (1, sequence),
-            (Method::Aes128, Container::Ts) => (2, sequence),
-            // A key has one vector: the init segment says it.
-            (Method::Cbcs, _) => (3, [0; 7]),
-        };
-        let mut nonce = [0; 16];
-        let (first, second) = nonce.split_at_mut(8);
-        first.copy_from_slice(&epoch.to_be_bytes());
-        second.copy_from_slice(&[&[what], &sequence[..]].concat());
         Self {
             method,
-            iv: key.key.iv(nonce),
+            iv: vector(method, container, (epoch, sequence), &key.key),
             key: Arc::clone(key),
         }
     }
@@ -144,6 +167,15 @@ impl Seal {
         })
     }
 
+    /// What is said of it.
+    pub(crate) fn sealed(&self) -> Sealed {
+        Sealed {
+            method: self.method,
+            key: self.key.number,
+            iv: self.iv,
+        }
+    }
+
     /// A whole segment as it is served.
     pub(crate) fn seal(&self, body: Bytes) -> Bytes {
         match self.method {
@@ -153,11 +185,36 @@ impl Seal {
     }
 }
 
+/// The vector of a segment that is encrypted in this way, with this key.
+fn vector(
+    method: Method,
+    container: Container,
+    (epoch, sequence): (u64, u64),
+    key: &Key,
+) -> [u8; 16] {
+    // Names what is encrypted: no two chains of a key begin alike.
+    let [_, sequence @ ..] = sequence.to_be_bytes();
+    let (what, sequence) = match (method, container) {
+        (Method::Aes128, Container::Fmp4) => (1, sequence),
+        (Method::Aes128, Container::Ts) => (2, sequence),
+        // A key has one vector: the init segment says it.
+        (Method::Cbcs, _) => (3, [0; 7]),
+    };
+    let mut nonce = [0; 16];
+    let (first, second) = nonce.split_at_mut(8);
+    first.copy_from_slice(&epoch.to_be_bytes());
+    second.copy_from_slice(&[&[what], &sequence[..]].concat());
+    key.iv(nonce)
+}
+
 /// Writes the `EXT-X-KEY` tags of a playlist.
 #[derive(Debug, Default)]
 pub(crate) struct KeyTags<'a> {
     in_force: Option<&'a Seal>,
 }
+
+/// The attributes of `EXT-X-KEY` before what is clear.
+pub(crate) const NO_KEY: &str = "METHOD=NONE";
 
 impl<'a> KeyTags<'a> {
     /// What stands before an `EXT-X-MAP`: its init segment is clear, and the tag applies to it too.
@@ -165,29 +222,19 @@ impl<'a> KeyTags<'a> {
         let seal = self.in_force.filter(|seal| seal.method == Method::Aes128);
         seal.is_some().then(|| {
             self.in_force = None;
-            "METHOD=NONE"
+            NO_KEY
         })
     }
 
     /// What stands before a segment, unless it holds already.
     pub(crate) fn before(&mut self, seal: Option<&'a Seal>, epoch: u64) -> Option<String> {
         let seal = seal?;
-        let holds = self.in_force.is_some_and(|in_force| {
-            in_force.method == seal.method
-                && in_force.key.number == seal.key.number
-                && in_force.iv == seal.iv
-        });
-        if holds {
+        let sealed = seal.sealed();
+        if self.in_force.is_some_and(|other| other.sealed() == sealed) {
             return None;
         }
         self.in_force = Some(seal);
-        let method = match seal.method {
-            Method::Aes128 => "AES-128",
-            Method::Cbcs => "SAMPLE-AES",
-        };
-        let uri = key_name(epoch, seal.key.number);
-        let iv = u128::from_be_bytes(seal.iv);
-        Some(format!("METHOD={method},URI=\"{uri}\",IV=0x{iv:032x}"))
+        Some(sealed.tag(epoch))
     }
 }
 
@@ -299,6 +346,11 @@ mod tests {
         assert_eq!(distinct.len(), all.len());
         let sample = iv(Method::Cbcs, Container::Fmp4, 2);
         assert_eq!(sample, all[3], "the init segment's");
+        let sealed = Seal::new(Method::Aes128, Container::Ts, 7, 1, &key).sealed();
+        let fits = |byte, sequence| {
+            sealed.was_made_with(&Key::new([byte; 16]), Container::Ts, 7, sequence)
+        };
+        assert!(fits(9, 1) && !fits(8, 1) && !fits(9, 2));
         assert_eq!(iv(Method::Cbcs, Container::Ts, 1), all[2], "AES-128");
     }
 }

@@ -52,7 +52,7 @@ pub use blocking::{Blocking, DirectiveError, Directives, Until};
 pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
-pub use encryption::{Encryption, KeySource, Method, Rotation};
+pub use encryption::{Encryption, KeySource, Method, Rotation, Sealed};
 pub use playlist::{Classic, Named};
 pub use presentation::{About, Complete, Playlists, Presentation, Rendition, Resource, Text};
 pub use remux::{Key, LeftOut};

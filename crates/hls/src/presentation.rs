@@ -12,7 +12,7 @@ use remux::Key;
 use crate::body::{Body, Part};
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
-use crate::encryption::Numbered;
+use crate::encryption::{Numbered, Seal, Sealed};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
 ///
@@ -93,8 +93,8 @@ pub(crate) struct Stored {
     pub(crate) independent: bool,
     pub(crate) init: Option<u32>,
     pub(crate) body: Body,
-    /// What it is encrypted with.
-    pub(crate) key: Option<Arc<Numbered>>,
+    /// How it is encrypted.
+    pub(crate) seal: Option<Seal>,
     pub(crate) has_video: HasVideo,
     pub(crate) about: Arc<About>,
 }
@@ -128,6 +128,8 @@ pub struct Complete {
     pub init: Option<(u32, Bytes)>,
     /// Its content.
     pub body: Body,
+    /// How it is encrypted; `None`: not at all.
+    pub sealed: Option<Sealed>,
     /// Its tracks.
     pub about: Arc<About>,
 }
@@ -270,6 +272,7 @@ impl Presentation {
                 Some((version, init.body.clone()))
             }),
             body: stored.body.clone(),
+            sealed: stored.seal.as_ref().map(Seal::sealed),
             about: Arc::clone(&stored.about),
         })
     }
@@ -288,7 +291,8 @@ impl Presentation {
         let ready = Container::ALL.into_iter().filter_map(|c| self.ready(c));
         let mut keys = ready.flat_map(|ready| {
             let open = ready.open.iter().filter_map(|open| open.key.as_ref());
-            let stored = ready.segments.iter().filter_map(|s| s.key.as_ref());
+            let stored = ready.segments.iter();
+            let stored = stored.filter_map(|s| Some(&s.seal.as_ref()?.key));
             stored.chain(open)
         });
         let found = keys.find(|key| key.number == number)?;

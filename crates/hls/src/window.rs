@@ -175,7 +175,7 @@ impl Window {
             independent: segment.independent,
             init: segment.init,
             body: segment.body.clone(),
-            key: segment.seal.as_ref().map(|seal| Arc::clone(&seal.key)),
+            seal: segment.seal.clone(),
             has_video: segment.has_video,
             about: Arc::clone(&segment.about),
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hls::shift::{Ask, BlockId, Flags, Index, Line, Live, Replayed, Segment, Tracks};
-use hls::{About, Container, WallTime};
+use hls::{About, Container, Method, Sealed, WallTime};
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -18,6 +18,8 @@ struct Shelf {
     index: Index,
     container: Container,
     logs: Vec<(BlockId, String, u64)>,
+    /// How what comes next is encrypted.
+    sealed: Option<Sealed>,
 }
 
 impl Shelf {
@@ -27,6 +29,7 @@ impl Shelf {
             index: Index::new(container, "cam 1", window),
             container,
             logs: Vec::new(),
+            sealed: None,
         }
     }
 
@@ -62,6 +65,10 @@ impl Shelf {
             log.push_str(&format!("{}\n", Line::Tracks(tracks.clone())));
             *file = 700;
             self.index.tracks(tracks);
+        }
+        if self.index.last_sealed() != self.sealed {
+            log.push_str(&format!("{}\n", Line::Key(self.sealed)));
+            self.index.seal(self.sealed);
         }
         let segment = Segment {
             sequence,
@@ -362,6 +369,149 @@ fn names_are_found_where_they_are_stored() {
     assert!(shelf.logs.iter().any(|(id, _, _)| *id == block));
     shelf.index.expire(WallTime(WALL + 7_300_000));
     assert_eq!(shelf.index.find("a1-500.m4s"), None);
+}
+
+/// Whole segments with two keys, samples with one after a restart, and nothing after another.
+fn three_runs(container: Container) -> Shelf {
+    let mut shelf = Shelf::new(container, 7_200);
+    let with = |method, key, iv| {
+        Some(Sealed {
+            method,
+            key,
+            iv: [iv; 16],
+        })
+    };
+    for (number, key) in [(0, 0), (1, 0), (2, 1)] {
+        shelf.sealed = with(Method::Aes128, key, u8::try_from(number).unwrap() + 1);
+        shelf.run(
+            0xa1,
+            500 + number,
+            WALL + i64::try_from(number).unwrap() * 2_000,
+            1,
+        );
+    }
+    shelf.sealed = with(Method::Cbcs, 0, 0xab);
+    shelf.run(0xb2, 505, WALL + 10_000, 2);
+    shelf.sealed = None;
+    shelf.run(0xc3, 510, WALL + 20_000, 2);
+    shelf
+}
+
+/// Lines of keys and maps, and names.
+fn keys(text: &str) -> Vec<&str> {
+    let shown = |line: &&str| {
+        let tags = ["#EXT-X-KEY:", "#EXT-X-MAP:"];
+        !line.starts_with('#') || tags.iter().any(|tag| line.starts_with(tag))
+    };
+    text.lines().filter(shown).collect()
+}
+
+#[test]
+fn keys_stand_where_they_change_also_after_a_restart() {
+    let mut shelf = three_runs(Container::Fmp4);
+    let now = WALL + 24_000;
+    let text = shelf.text("start=-600", Live::Running, now);
+    assert_eq!(
+        keys(&text),
+        [
+            "#EXT-X-KEY:METHOD=NONE",
+            "#EXT-X-MAP:URI=\"a1-init-1.mp4\"",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"key-a1-0.bin\",IV=0x01010101010101010101010101010101",
+            "a1-500.m4s",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"key-a1-0.bin\",IV=0x02020202020202020202020202020202",
+            "a1-501.m4s",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"key-a1-1.bin\",IV=0x03030303030303030303030303030303",
+            "a1-502.m4s",
+            "#EXT-X-KEY:METHOD=NONE",
+            "#EXT-X-MAP:URI=\"b2-init-1.mp4\"",
+            "#EXT-X-KEY:METHOD=SAMPLE-AES,URI=\"key-b2-0.bin\",IV=0xabababababababababababababababab",
+            "b2-505.m4s",
+            "b2-506.m4s",
+            "#EXT-X-MAP:URI=\"c3-init-1.mp4\"",
+            "#EXT-X-KEY:METHOD=NONE",
+            "c3-510.m4s",
+            "c3-511.m4s",
+        ]
+    );
+    let mut restarted = shelf.restarted(7_200, now);
+    assert_eq!(restarted.text("start=-600", Live::Running, now), text);
+    // Entered in its middle, it says what holds there.
+    let from = "from=2026-11-20T19:30:02Z";
+    let text = shelf.text(from, Live::Running, now);
+    assert_eq!(
+        keys(&text)[..4],
+        [
+            "#EXT-X-KEY:METHOD=NONE",
+            "#EXT-X-MAP:URI=\"a1-init-1.mp4\"",
+            "#EXT-X-KEY:METHOD=AES-128,URI=\"key-a1-0.bin\",IV=0x02020202020202020202020202020202",
+            "a1-501.m4s",
+        ]
+    );
+    let ts = three_runs(Container::Ts).text("start=-600", Live::Running, now);
+    assert_eq!(ts.matches("METHOD=NONE").count(), 1, "{ts}");
+}
+
+#[test]
+fn a_key_is_known_as_long_as_a_segment_needs_it() {
+    let mut shelf = three_runs(Container::Fmp4).restarted(60, WALL + 24_000);
+    let index = &mut shelf.index;
+    let known = |name: &str| index.key(name).map(|key| (key.epoch, key.number));
+    assert_eq!(known("key-a1-0.bin"), Some((0xa1, 0)));
+    assert_eq!(known("key-a1-1.bin"), Some((0xa1, 1)));
+    assert_eq!(known("key-b2-0.bin"), Some((0xb2, 0)));
+    for none in [
+        "key-a1-2.bin",
+        "key-a1-00.bin",
+        "key-c3-0.bin",
+        "key-+a1-0.bin",
+        "key-.bin",
+        "a1-500.m4s",
+        "",
+    ] {
+        assert_eq!(known(none), None, "{none}");
+    }
+    let gone = index.expire(WallTime(WALL + 200_000));
+    assert_eq!(gone.len(), 3);
+    assert_eq!(index.key("key-a1-0.bin"), None);
+}
+
+#[test]
+fn a_delta_update_says_that_what_follows_what_is_encrypted_is_clear() {
+    let mut shelf = Shelf::new(Container::Ts, 7_200);
+    shelf.sealed = Some(Sealed {
+        method: Method::Aes128,
+        key: 0,
+        iv: [1; 16],
+    });
+    shelf.run(0xa1, 500, WALL, 10);
+    shelf.sealed = None;
+    shelf.run(0xb2, 515, WALL + 30_000, 40);
+    let delta = shelf.delta("start=-600", WALL + 110_000);
+    assert!(tag(&delta, "#EXT-X-SKIP").is_some(), "{delta}");
+    assert_eq!(keys(&delta)[0], "#EXT-X-KEY:METHOD=NONE");
+}
+
+#[test]
+fn lines_of_keys_are_read_as_they_are_written() {
+    for text in [
+        "key -",
+        "key aes-128 3 0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "key cbcs 18446744073709551615 00000000000000000000000000000001",
+    ] {
+        let line: Line = text.parse().unwrap();
+        assert_eq!(line.to_string(), text);
+    }
+    for text in [
+        "key",
+        "key none",
+        "key des 3 0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "key aes-128 -1 0f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "key aes-128 3 +f1e2d3c4b5a69788796a5b4c3d2e1f0",
+        "key aes-128 3 0f1e",
+        "key aes-128 3 0f1e2d3c4b5a69788796a5b4c3d2e1f0 x",
+    ] {
+        assert!(text.parse::<Line>().is_err(), "{text}");
+    }
 }
 
 #[test]

@@ -55,6 +55,39 @@ fn ffmpeg_decrypts_samples() {
     plays_whole(&encrypted("method = \"cbcs\"\n"));
 }
 
+/// What was kept plays to the last bit after a kill: the next process makes its keys again.
+fn plays_the_past(rule: &str) {
+    let mut server = Server::with_config(&format!(
+        "{SHORT_LIFE}[hls]\nsegment = \"1s\"\ndvr = \"2h\"\ndvr_min_free = \"0B\"\n\
+         [[hls.encryption]]\nmatch = \"live/*\"\n{rule}"
+    ));
+    let file = testdata("bframes.flv");
+    let mut publisher = ffmpeg::publish(Version::V5, &file, &server.rtmp_url("live/cam"));
+    // The last of the six ends with the stream.
+    until("six segments of the past", secs(30), || {
+        let answer = get(&server.http, "/live/cam/fmp4.m3u8?start=-600");
+        let count = answer.text().matches("#EXTINF").count();
+        (answer.status == 200 && count >= 6).then_some(())
+    });
+    publisher.finish(secs(10));
+    server.kill_and_start();
+    server.wait_for_log("dvr: taken up", secs(5));
+    let url = server.http_url("/live/cam.m3u8?start=-600");
+    let played = ffmpeg::file_frames(Version::V9, url.as_ref(), Framing::Native, false);
+    let source = ffmpeg::source(Version::V5, &file, Framing::Native);
+    source.assert_received("the past", &played, Coverage::Whole);
+}
+
+#[test]
+fn ffmpeg_decrypts_whole_segments_that_were_kept() {
+    plays_the_past("method = \"aes-128\"\nrotate_segments = 2\n");
+}
+
+#[test]
+fn ffmpeg_decrypts_samples_that_were_kept() {
+    plays_the_past("method = \"cbcs\"\n");
+}
+
 /// The attributes of the last `EXT-X-KEY` before a segment: URI and vector.
 fn key_of(text: &str, file: &str) -> (String, String) {
     let before = text.split(file).next().unwrap();

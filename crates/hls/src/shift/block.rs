@@ -2,6 +2,7 @@
 
 use crate::config::WallTime;
 use crate::container::Container;
+use crate::encryption::Sealed;
 
 use super::line::{Flags, Line, Segment, Tracks};
 use super::text::Cached;
@@ -54,6 +55,8 @@ pub(super) struct Entry {
     pub(super) len: u32,
     /// Index of its tracks.
     pub(super) tracks: u16,
+    /// How many keys the block had when it came: the last of them holds.
+    pub(super) keys: u16,
     pub(super) flags: Flags,
 }
 
@@ -67,6 +70,8 @@ impl Entry {
 pub(super) struct Block {
     pub(super) head: Head,
     pub(super) tracks: Vec<Tracks>,
+    /// What its segments are encrypted with, in turn.
+    pub(super) keys: Vec<Option<Sealed>>,
     pub(super) entries: Vec<Entry>,
     pub(super) duration_ms: u64,
     /// Bytes of segments.
@@ -89,6 +94,7 @@ impl Block {
         Self {
             head,
             tracks: Vec::new(),
+            keys: Vec::new(),
             entries: Vec::new(),
             duration_ms: 0,
             bytes: 0,
@@ -111,7 +117,8 @@ impl Block {
             .is_none_or(|last| Some(last.since) < since);
         let tracks = self.tracks.len().checked_sub(1);
         let tracks = tracks.and_then(|index| u16::try_from(index).ok());
-        let (Some(since), Some(tracks), true) = (since, tracks, after) else {
+        let keys = u16::try_from(self.keys.len()).ok();
+        let (Some(since), Some(tracks), Some(keys), true) = (since, tracks, keys, after) else {
             return false;
         };
         let entry = Entry {
@@ -121,6 +128,7 @@ impl Block {
             offset: segment.offset,
             len: segment.len,
             tracks,
+            keys,
             flags: segment.flags,
         };
         self.duration_ms += u64::from(entry.duration_ms);
@@ -135,6 +143,13 @@ impl Block {
 
     pub(super) fn tracks_of(&self, entry: &Entry) -> Option<&Tracks> {
         self.tracks.get(usize::from(entry.tracks))
+    }
+
+    /// How a segment is encrypted, and the epoch of the key's name.
+    pub(super) fn key_of(&self, entry: &Entry) -> Option<(u64, Sealed)> {
+        let last = usize::from(entry.keys).checked_sub(1)?;
+        let sealed = self.keys.get(last).copied().flatten()?;
+        Some((self.head.epoch, sealed))
     }
 
     /// The name of its init segment without the container's part of it: epoch and version.
@@ -180,6 +195,10 @@ impl Replayed {
                         block.tracks.push(tracks);
                     }
                     stored
+                }
+                Some(Line::Key(key)) => {
+                    block.keys.push(key);
+                    true
                 }
                 Some(Line::Segment(segment)) => {
                     there(segment.offset, segment.len) && block.push(segment)

@@ -4,12 +4,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use remux::Key;
+
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
+use crate::encryption::Sealed;
 
 use super::block::{Block, BlockId, Head, Replayed};
 use super::line::{Segment, Tracks};
-use super::list::{Cached, Key};
+use super::list::{self, Cached};
 
 /// Blocks that a window is made of, about: what leaves at once is one of them.
 const BLOCKS: u64 = 24;
@@ -24,8 +27,8 @@ const BLOCK_SEGMENTS: u64 = 16_384;
 ///
 /// # Contract
 /// [`Self::adopt`] what logs tell, once, at the start. Then for each segment that is stored:
-/// [`Self::begin`] a block where [`Self::needs_block`] says so, [`Self::tracks`] where they change,
-/// [`Self::push`]. [`Self::expire`] from time to time; it says what is to be removed. Nothing here fails or
+/// [`Self::begin`] a block where [`Self::needs_block`] says so, [`Self::tracks`] and [`Self::seal`]
+/// where that changes, [`Self::push`]. [`Self::expire`] from time to time; it says what is to be removed. Nothing here fails or
 /// panics.
 #[derive(Debug)]
 pub struct Index {
@@ -37,7 +40,7 @@ pub struct Index {
     /// The first block that is listed.
     pub(super) listed: usize,
     /// Playlists made since the last change.
-    pub(super) answers: HashMap<Key, Cached>,
+    pub(super) answers: HashMap<list::Key, Cached>,
     pub(super) renders: u64,
 }
 
@@ -84,6 +87,28 @@ pub struct Found {
     pub content_type: &'static str,
 }
 
+/// A key that a segment which is kept needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeptKey {
+    /// Epoch of the run that it is of.
+    pub epoch: u64,
+    /// Its number there.
+    pub number: u64,
+    container: Container,
+    /// A segment that is encrypted with it, and how.
+    sequence: u64,
+    sealed: Sealed,
+}
+
+impl KeptKey {
+    /// Whether it is this key; another one would make noise of what is kept.
+    #[must_use]
+    pub fn is(&self, key: &Key) -> bool {
+        self.sealed
+            .was_made_with(key, self.container, self.epoch, self.sequence)
+    }
+}
+
 impl Index {
     /// Nothing kept yet; `stream` is the stream's part of its name.
     #[must_use]
@@ -114,6 +139,7 @@ impl Index {
             }
             block.leased_until_ms = now.0.saturating_add_unsigned(self.window_ms);
             block.entries.shrink_to_fit();
+            block.keys.shrink_to_fit();
             next = Some(block.head);
         }
         self.blocks = blocks.into();
@@ -170,6 +196,7 @@ impl Index {
     pub fn begin(&mut self, head: Head) {
         if let Some(last) = self.blocks.back_mut() {
             last.entries.shrink_to_fit();
+            last.keys.shrink_to_fit();
         }
         self.blocks.push_back(Block::new(head));
         self.changed();
@@ -180,6 +207,20 @@ impl Index {
         if let Some(last) = self.blocks.back_mut() {
             last.tracks.push(tracks);
         }
+    }
+
+    /// The segments after this are encrypted so; those of a new block, until this is called, not at
+    /// all.
+    pub fn seal(&mut self, sealed: Option<Sealed>) {
+        if let Some(last) = self.blocks.back_mut() {
+            last.keys.push(sealed);
+        }
+    }
+
+    /// How the newest block's segments are encrypted.
+    #[must_use]
+    pub fn last_sealed(&self) -> Option<Sealed> {
+        self.blocks.back()?.keys.last().copied().flatten()
     }
 
     /// What the newest block's segments are made of.
@@ -277,6 +318,33 @@ impl Index {
         }
     }
 
+    /// The key of this name, as long as a segment that can be fetched needs it.
+    #[must_use]
+    pub fn key(&self, name: &str) -> Option<KeptKey> {
+        let epoch = container::epoch_of_key(name)?;
+        let number = container::parse_key_name(epoch, name)?;
+        let mut blocks = self.blocks.iter().filter(|b| b.head.epoch == epoch);
+        blocks.find_map(|block| {
+            // A gap has no vector of its own.
+            let mut stored = block.entries.iter().filter(|entry| !entry.flags.gap);
+            stored.find_map(|entry| {
+                let (_, sealed) = block.key_of(entry)?;
+                (sealed.key == number).then_some(KeptKey {
+                    epoch,
+                    number,
+                    container: self.container,
+                    sequence: block.head.sequence + u64::from(entry.since),
+                    sealed,
+                })
+            })
+        })
+    }
+
+    /// Whether a segment of any block may be encrypted.
+    pub(super) fn has_keys(&self) -> bool {
+        self.blocks.iter().any(|block| !block.keys.is_empty())
+    }
+
     fn content_type(&self, tracks: &Tracks) -> &'static str {
         self.container.media_type(match tracks.about.resolution {
             Some(_) => HasVideo::Yes,
@@ -333,7 +401,8 @@ impl Index {
         let blocks = self.blocks.iter().map(|block| {
             let entries = block.entries.capacity() * size_of::<super::block::Entry>();
             let tracks = block.tracks.len() * (size_of::<Tracks>() + 64);
-            size_of::<Block>() + entries + tracks + block.text.bytes()
+            let keys = block.keys.capacity() * size_of::<Option<Sealed>>();
+            size_of::<Block>() + entries + tracks + keys + block.text.bytes()
         });
         blocks.sum()
     }

@@ -5,6 +5,8 @@
 //!      format, container, epoch (hex), sequence, number, discontinuities before, target in seconds
 //! tracks 1 0 1245 640x360 25000 avc1.42c01e,mp4a.40.2
 //!      init version, its place and length in the file, picture, frames in 1000 s, codecs; - is none
+//! key aes-128 3 0f1e2d3c4b5a69788796a5b4c3d2e1f0
+//!      how the segments after it are encrypted: method, number of the key, vector; a single - is not at all
 //! segment 57012345 1795203000000 2000 1245 96211 di
 //!      sequence, wall time in ms, duration in ms, place and length in the file, flags
 //! ```
@@ -14,6 +16,7 @@
 use std::fmt;
 
 use crate::container::Container;
+use crate::encryption::{Method, Sealed};
 use crate::presentation::About;
 
 use super::block::Head;
@@ -28,6 +31,8 @@ pub enum Line {
     Head(Head),
     /// What the segments after it are made of.
     Tracks(Tracks),
+    /// How the segments after it are encrypted, up to the next such line; before the first, not at all.
+    Key(Option<Sealed>),
     /// A segment.
     Segment(Segment),
 }
@@ -101,6 +106,12 @@ impl fmt::Display for Line {
                 }
                 let codecs = &*tracks.about.codecs;
                 f.write_str(if codecs.is_empty() { "-" } else { codecs })
+            }
+            Self::Key(None) => f.write_str("key -"),
+            Self::Key(Some(sealed)) => {
+                let (method, number) = (sealed.method.as_str(), sealed.key);
+                let iv = u128::from_be_bytes(sealed.iv);
+                write!(f, "key {method} {number} {iv:032x}")
             }
             Self::Segment(segment) => {
                 let Segment {
@@ -184,6 +195,12 @@ impl std::str::FromStr for Line {
                     },
                 },
             })),
+            ["key", "-"] => Ok(Self::Key(None)),
+            ["key", method, number, iv] => Ok(Self::Key(Some(Sealed {
+                method: method_of(method)?,
+                key: digits(number)?,
+                iv: vector(iv)?,
+            }))),
             [
                 "segment",
                 sequence,
@@ -227,6 +244,18 @@ fn digits<T: std::str::FromStr>(text: &str) -> Result<T, LineError> {
     let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let read = plain.then(|| text.parse().ok()).flatten();
     read.ok_or(LineError)
+}
+
+fn method_of(text: &str) -> Result<Method, LineError> {
+    let mut all = [Method::Aes128, Method::Cbcs].into_iter();
+    all.find(|method| method.as_str() == text).ok_or(LineError)
+}
+
+/// 32 hexadecimal digits.
+fn vector(text: &str) -> Result<[u8; 16], LineError> {
+    let plain = text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let read = plain.then(|| u128::from_str_radix(text, 16).ok()).flatten();
+    read.map(u128::to_be_bytes).ok_or(LineError)
 }
 
 fn word(container: Container) -> &'static str {

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use crate::bandwidth::Meter;
 use crate::config::WallTime;
 use crate::container::Container;
+use crate::encryption::NO_KEY;
 use crate::playlist::{self, FrameRate, Seconds};
 use crate::presentation::Text;
 
 use super::answer::{Answer, Piece};
 use super::ask::Ask;
 use super::index::{Index, Shared};
-use super::text::{Before, BlockText, preface};
+use super::text::{Before, BlockText, key_line, preface};
 
 /// Playlists kept until the next change; more are made anew. Bounds: memory under requests that all ask for
 /// another moment.
@@ -268,6 +269,11 @@ impl Index {
             ) else {
                 continue;
             };
+            let follows_skipped = skipped > 0 && pieces.is_empty();
+            if follows_skipped && self.has_keys() && block.key_of(first).is_none() {
+                // What is skipped may be encrypted.
+                key_line(&mut text, NO_KEY);
+            }
             preface(&mut text, before, block, first);
             before = Before::after(block, last);
             hash.text(&text);

@@ -12,6 +12,8 @@
 //! - **Numbers.** Segments keep their names. In playlists they are numbered from the first segment's
 //!   media sequence number on, without a gap, over restarts too; so is the discontinuity sequence. A restart
 //!   is one discontinuity.
+//! - **Keys** are not kept: a log says how a segment is encrypted and the number of its key, and
+//!   [`Index::key`] whether somebody may still need it.
 //! - A segment that could not be stored is listed with `EXT-X-GAP`: the timeline goes on.
 //! - **Text is rendered once.** A block's lines are one shared text; a playlist is a head and slices of
 //!   such texts. A day of 2 s segments is 43 200 entries of 32 bytes and 1.6 MB of text.
@@ -31,6 +33,6 @@ mod text;
 pub use answer::{Answer, Packed, Piece};
 pub use ask::{Ask, AskError};
 pub use block::{BlockId, Head, Replayed};
-pub use index::{Found, Index, Kept, Progress};
+pub use index::{Found, Index, Kept, KeptKey, Progress};
 pub use line::{Flags, Line, LineError, Segment, Tracks};
 pub use list::{Live, Missing};

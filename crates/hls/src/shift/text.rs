@@ -1,6 +1,6 @@
 //! The lines of a block, rendered once.
 //!
-//! A segment's lines are its *preface* (discontinuity, map, date: what depends on the segment before
+//! A segment's lines are its *preface* (discontinuity, map, key, date: what depends on the segment before
 //! it) and its *body*. The first segment of a block has no preface in the block's text: it depends on
 //! another block, or on where a playlist begins, and is rendered by whoever joins texts.
 
@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::container::{Container, init_name, segment_name};
 use crate::date::rfc3339;
+use crate::encryption::{Method, NO_KEY, Sealed};
 use crate::playlist::Seconds;
 
 use super::answer::Packed;
@@ -36,6 +37,8 @@ pub(super) struct Cached(Option<Arc<BlockText>>);
 pub(super) struct Before {
     /// Epoch and version of the init segment in force.
     pub(super) init: Option<(u64, u32)>,
+    /// Epoch and number of the key in force, and how it is used.
+    pub(super) key: Option<(u64, Sealed)>,
     /// When the segment before ends; `None` at the beginning.
     pub(super) ends_ms: Option<i64>,
 }
@@ -44,6 +47,7 @@ impl Before {
     pub(super) fn after(block: &Block, entry: &Entry) -> Self {
         Self {
             init: block.init_of(entry),
+            key: block.key_of(entry),
             ends_ms: Some(entry.ends_ms()),
         }
     }
@@ -55,10 +59,25 @@ pub(super) fn preface(out: &mut String, before: Before, block: &Block, entry: &E
     if entry.flags.discontinuity {
         out.push_str("#EXT-X-DISCONTINUITY\n");
     }
+    let key = block.key_of(entry);
+    let mut in_force = before.key;
     if let Some((epoch, version)) = init.filter(|_| init != before.init) {
+        // An init segment is clear, and what holds for whole segments holds for it too. Said where it holds
+        // only behind it, too: in a delta update what stands before is not seen here.
+        let whole = |(_, sealed): &(u64, Sealed)| sealed.method == Method::Aes128;
+        if [in_force, key].iter().flatten().any(whole) {
+            key_line(out, NO_KEY);
+            in_force = None;
+        }
         out.push_str("#EXT-X-MAP:URI=\"");
         out.push_str(&init_name(epoch, version));
         out.push_str("\"\n");
+    }
+    if key != in_force {
+        match key {
+            Some((epoch, sealed)) => key_line(out, &sealed.tag(epoch)),
+            None => key_line(out, NO_KEY),
+        }
     }
     // Within a timeline the date follows from the durations (H11).
     if entry.flags.discontinuity || before.ends_ms != Some(entry.wall_ms) {
@@ -66,6 +85,12 @@ pub(super) fn preface(out: &mut String, before: Before, block: &Block, entry: &E
         out.push_str(&rfc3339(entry.wall_ms));
         out.push('\n');
     }
+}
+
+pub(super) fn key_line(out: &mut String, attributes: &str) {
+    out.push_str("#EXT-X-KEY:");
+    out.push_str(attributes);
+    out.push('\n');
 }
 
 fn body(out: &mut String, container: Container, block: &Block, entry: &Entry) {

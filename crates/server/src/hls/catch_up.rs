@@ -1,15 +1,15 @@
-//! Answers over what is kept: `?start=-600`, `?from=…&to=…`, and segments that left the live window.
+//! Answers over what is kept: `?start=-600`, `?from=…&to=…`, segments that left the live window and their keys.
 
 use std::sync::Arc;
 
 use axum::response::Response;
-use hls::shift::{Answer, Ask, Live, Missing};
+use hls::shift::{Answer, Ask, KeptKey, Live, Missing};
 use hls::{Container, Directives, Text, WallTime};
 use http::Method;
 use jiff::Timestamp;
 
 use super::dvr::{self, Shelf};
-use super::handlers::{Request, admit, sent_bytes};
+use super::handlers::{Request, admit, send_key, sent_bytes};
 use super::links;
 use super::registry::Hls;
 use super::sessions::End;
@@ -116,7 +116,7 @@ fn multivariant(
     Ok(response)
 }
 
-/// A segment or an init segment from the disk; `None` when it is not kept.
+/// A segment or an init segment from the disk, or a key of such a segment; `None` when it is not kept.
 pub(super) async fn resource(
     hls: &Hls,
     file: &str,
@@ -124,6 +124,9 @@ pub(super) async fn resource(
 ) -> Option<Result<Response, Problem>> {
     let name = request.target.name();
     let shelf = hls.shelf(name)?;
+    if let Some(kept) = shelf.key(file) {
+        return Some(key(hls, file, kept, request).await);
+    }
     let (stored, content_type) = hls.dvr()?.open_file(&shelf, file).await?;
     if let Some(entry) = hls.get(name)
         && let Err(problem) = admit(&entry, request)
@@ -145,6 +148,41 @@ pub(super) async fn resource(
         count(hls, request, response, End::NotYet);
     }
     Some(answer)
+}
+
+/// A key of what is kept: made again, or asked for again.
+async fn key(
+    hls: &Hls,
+    file: &str,
+    kept: KeptKey,
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
+    let name = request.target.name();
+    if let Some(entry) = hls.get(name) {
+        admit(&entry, request)?;
+    }
+    let Some(encryption) = hls.encryption(name) else {
+        let detail = format!(
+            "{name} has no keys any more (hls.encryption), and what is kept of it is encrypted"
+        );
+        return Err(Problem::new(Reason::SegmentNotFound, detail));
+    };
+    // A key server answers when it likes.
+    let _place = hls.waiting().try_acquire().map_err(|_| {
+        Problem::new(Reason::OVERLOADED, "too many requests wait for a key").retry_after(1)
+    })?;
+    let key = encryption.keys.again(name, kept.epoch, kept.number).await;
+    let key = key.map_err(|why| {
+        let detail = format!("what is kept of {name} is encrypted, and {file} is missing: {why}");
+        Problem::new(Reason::NotReady, detail).retry_after(1)
+    })?;
+    if !kept.is(&key) {
+        let detail = format!(
+            "what is kept of {name} was encrypted with another {file} than hls.encryption gives now"
+        );
+        return Err(Problem::new(Reason::SegmentNotFound, detail));
+    }
+    send_key(&key, file, request)
 }
 
 fn count(hls: &Hls, request: &Request<'_>, response: &Response, end: End) {

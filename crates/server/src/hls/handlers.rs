@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use hls::{Container, Playlists, Rendition};
+use hls::{Container, Key, Playlists, Rendition};
 use http::{HeaderMap, Method};
 
 use super::blocking;
@@ -150,15 +150,7 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
     };
     if let Some(key) = snapshot.key(file) {
         admit(&entry, request)?;
-        let body = bytes::Bytes::copy_from_slice(&key.bytes());
-        let content = Content {
-            body: body.into(),
-            gzip: Gzip::Never,
-            content_type: "application/octet-stream",
-            etag: format!("\"{file}\""),
-            cache_control: content::NO_STORE.into(),
-        };
-        return content::send(&content, request.method, request.headers);
+        return send_key(&key, file, request);
     }
     let found = match snapshot.resource(file) {
         Some(found) => found,
@@ -189,6 +181,19 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
     hls.count_sent(sent);
     entry.sessions.sent(request.asker, sent, End::NotYet);
     Ok(response)
+}
+
+/// A key: for this viewer, and for nobody's cache.
+pub(super) fn send_key(key: &Key, file: &str, request: &Request<'_>) -> Result<Response, Problem> {
+    let body = bytes::Bytes::copy_from_slice(&key.bytes());
+    let content = Content {
+        body: body.into(),
+        gzip: Gzip::Never,
+        content_type: "application/octet-stream",
+        etag: format!("\"{file}\""),
+        cache_control: content::NO_STORE.into(),
+    };
+    content::send(&content, request.method, request.headers)
 }
 
 /// Counts the viewer, or turns it away when an operator has.

@@ -5,6 +5,8 @@
 //! key server   GET, one key ahead of the one in use             asked again until it answers
 //! ```
 //!
+//! Keys are stored nowhere. Those of segments on the disk are made again, or asked for again.
+//!
 //! What the segmenter asks for it gets at once or not at all; while it has not got it, nothing new
 //! is listed, and requests for playlists are answered with the reason. Neither keys nor URLs of key
 //! servers are in what is logged or shown.
@@ -54,6 +56,30 @@ pub enum KeyOrigin {
     Generated(KeySecret),
     /// Fetched.
     Server(Arc<dyn KeyServer>),
+}
+
+impl KeyOrigin {
+    /// The key of a number within any run of a stream; an error says why it cannot be had, without
+    /// a URL.
+    pub(super) async fn again(
+        &self,
+        name: &StreamName,
+        epoch: u64,
+        number: u64,
+    ) -> Result<Key, String> {
+        match self {
+            Self::Generated(secret) => Ok(secret.key(name, epoch, number)),
+            Self::Server(server) => {
+                let fetched = server.fetch(name, &key_id(epoch, number)).await;
+                fetched.map(Key::new)
+            }
+        }
+    }
+}
+
+/// What a key server calls a key.
+fn key_id(epoch: u64, number: u64) -> String {
+    format!("{epoch:x}-{number}")
 }
 
 /// What keys are made of; who has it can make them all. Not shown.
@@ -256,7 +282,7 @@ impl Fetched {
                     () = self.wanted.notified() => {}
                 }
             }
-            let id = format!("{:x}-{number}", self.epoch);
+            let id = key_id(self.epoch, number);
             let answer = tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

@@ -10,10 +10,10 @@ use http::{Method, StatusCode};
 use hub::{Ask, CloseCause, Publisher, Verdict};
 use tokio::time::sleep;
 
-use super::{Answer, Bench, Clip, named, now};
-use crate::Config;
+use super::{Answer, Bench, Clip, encryption, named, now};
 use crate::config::{DvrConfig, DvrWindow};
 use crate::state::Parts;
+use crate::{Config, KeyOrigin};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const START: &str = "/live/cam1/fmp4.m3u8?start=-600";
@@ -28,16 +28,21 @@ fn changed(
     config: impl FnOnce(&mut DvrConfig),
     parts: impl FnOnce(&mut Parts),
 ) -> Bench {
+    let mut dvr = settings(folder);
+    config(&mut dvr);
+    let mut config = Config::default();
+    config.hls.dvr = Some(dvr);
+    Bench::with(config, parts)
+}
+
+fn settings(folder: &Path) -> DvrConfig {
     let window = DvrWindow::new(|name| match name.app() {
         "live" => 2 * HOUR,
         _ => Duration::ZERO,
     });
     let mut dvr = DvrConfig::new(folder.join("dvr"), window);
     dvr.min_free = 0;
-    config(&mut dvr);
-    let mut config = Config::default();
-    config.hls.dvr = Some(dvr);
-    Bench::with(config, parts)
+    dvr
 }
 
 /// Publishes six seconds; nobody watches. Gives the publisher when all that is complete of it is written:
@@ -465,4 +470,96 @@ async fn strange_files_are_left_or_removed_and_never_served() {
     let _publisher = published(&bench, "live/cam1").await;
     assert_eq!(uris(&ok(&bench, START).await).len(), 5);
     assert_eq!(bench.get("/live/cam1/..%2Fnotes.m4s").await.status, 404);
+}
+
+/// Lines of keys with a URI, in order.
+fn key_lines(playlist: &Answer) -> Vec<String> {
+    let lines = playlist.text().lines();
+    let keys = lines.filter(|line| line.starts_with("#EXT-X-KEY:") && line.contains("URI"));
+    keys.map(str::to_owned).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_encrypted_is_kept_so_and_its_keys_are_made_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let mut config = encryption::generated(hls::Method::Aes128);
+        config.hls.dvr = Some(settings(folder.path()));
+        Bench::with(config, |_| {})
+    };
+    let bench = open();
+    let publisher = published(&bench, "live/cam1").await;
+    let live = ok(&bench, "/live/cam1/fmp4.m3u8").await;
+    let before = ok(&bench, START).await;
+    assert_eq!(uris(&before), uris(&live));
+    assert_eq!(key_lines(&before), key_lines(&live));
+    let all = encryption::keys(&live);
+    assert_eq!(all.len(), uris(&live).len(), "a vector each");
+    let mut bodies = Vec::new();
+    for key in &all {
+        bodies.push(ok(&bench, &format!("/live/cam1/{key}")).await.body);
+    }
+    assert_ne!(bodies.first(), bodies.last(), "a key for two segments");
+    drop((publisher, bench));
+    let bench = open();
+    pass(&bench, Duration::from_secs(20));
+    let after = ok(&bench, START).await;
+    assert_eq!(key_lines(&after), key_lines(&before));
+    for (key, body) in all.iter().zip(&bodies) {
+        let again = ok(&bench, &format!("/live/cam1/{key}")).await;
+        assert_eq!(&again.body, body);
+        assert_eq!(again.header("cache-control"), "no-store");
+    }
+    let unused = all[0].replace("-0.bin", "-9.bin");
+    for wrong in [
+        format!("/live/cam1/{unused}"),
+        format!("/live/cam2/{}", all[0]),
+    ] {
+        assert_eq!(bench.get(&wrong).await.status, 404, "{wrong}");
+    }
+    // A relay that encrypts no more has no secret to make them of.
+    drop(bench);
+    let bench = keeping(folder.path());
+    let gone = bench.get(&format!("/live/cam1/{}", all[0])).await;
+    assert_eq!(gone.status, 404);
+    assert!(gone.text().contains("hls.encryption"), "{}", gone.text());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_server_is_asked_again_for_keys_of_what_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Arc::new(encryption::Switched::default());
+    server.on.store(true, Ordering::Relaxed);
+    let open = || {
+        let keys = KeyOrigin::Server(Arc::clone(&server) as _);
+        let mut config = encryption::settings(hls::Method::Cbcs, keys);
+        config.hls.dvr = Some(settings(folder.path()));
+        Bench::with(config, |_| {})
+    };
+    let bench = open();
+    let publisher = published(&bench, "live/cam1").await;
+    let before = ok(&bench, START).await;
+    assert!(before.text().contains("METHOD=SAMPLE-AES"));
+    let key = encryption::keys(&before).remove(0);
+    drop((publisher, bench));
+    let bench = open();
+    pass(&bench, Duration::from_secs(20));
+    let uri = format!("/live/cam1/{key}");
+    let again = ok(&bench, &uri).await;
+    assert_eq!(&again.body[..], [0; 16]);
+    // Another key would make noise of it.
+    let names = std::mem::take(&mut *server.names.lock().unwrap());
+    server.names.lock().unwrap().push("another".to_owned());
+    let other = bench.get(&uri).await;
+    assert_eq!(other.status, 404);
+    assert!(other.text().contains("another key-"), "{}", other.text());
+    *server.names.lock().unwrap() = names;
+    server.on.store(false, Ordering::Relaxed);
+    let refused = bench.get(&uri).await;
+    assert_eq!(refused.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        refused.text().contains("it is switched off"),
+        "{}",
+        refused.text()
+    );
 }

@@ -1,6 +1,6 @@
 //! Encrypted HLS: keys for those who may play, and nothing in clear when a key is missing.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ impl EncryptionRules for Live {
     }
 }
 
-fn settings(method: hls::Method, keys: KeyOrigin) -> Config {
+pub(super) fn settings(method: hls::Method, keys: KeyOrigin) -> Config {
     let mut config = Config::default();
     config.hls.encryption = Some(Arc::new(Live(StreamEncryption {
         method,
@@ -35,12 +35,12 @@ fn settings(method: hls::Method, keys: KeyOrigin) -> Config {
     config
 }
 
-fn generated(method: hls::Method) -> Config {
+pub(super) fn generated(method: hls::Method) -> Config {
     settings(method, KeyOrigin::Generated(KeySecret::new([9; 32])))
 }
 
 /// The URIs of the keys in a playlist, in order.
-fn keys(playlist: &Answer) -> Vec<String> {
+pub(super) fn keys(playlist: &Answer) -> Vec<String> {
     let lines = playlist.text().lines();
     lines
         .filter(|line| line.starts_with("#EXT-X-KEY:METHOD=") && line.contains("URI"))
@@ -50,18 +50,31 @@ fn keys(playlist: &Answer) -> Vec<String> {
 
 /// A key server that can be switched off.
 #[derive(Debug, Default)]
-struct Switched {
-    on: AtomicBool,
+pub(super) struct Switched {
+    pub(super) on: AtomicBool,
     asked: Mutex<Vec<String>>,
-    answers: AtomicU64,
+    /// Of keys that were given.
+    pub(super) names: Mutex<Vec<String>>,
+}
+
+impl Switched {
+    /// One key for one name.
+    fn key(&self, id: &str) -> [u8; 16] {
+        let mut names = self.names.lock().unwrap();
+        let known = names.iter().position(|name| name == id);
+        let number = known.unwrap_or_else(|| {
+            names.push(id.to_owned());
+            names.len() - 1
+        });
+        [u8::try_from(number).unwrap(); 16]
+    }
 }
 
 impl KeyServer for Switched {
     fn fetch(&self, name: &StreamName, id: &str) -> Fetch {
         self.asked.lock().unwrap().push(format!("{name} {id}"));
         let answer = if self.on.load(Ordering::Relaxed) {
-            let number = self.answers.fetch_add(1, Ordering::Relaxed);
-            Ok([u8::try_from(number).unwrap(); 16])
+            Ok(self.key(id))
         } else {
             Err("it is switched off".to_owned())
         };

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hls::shift::{Answer, Ask, BlockId, Found, Index, Kept, Live, Missing, Progress, Replayed};
+use hls::shift::{
+    Answer, Ask, BlockId, Found, Index, Kept, KeptKey, Live, Missing, Progress, Replayed,
+};
 use hls::{Container, Text, WallTime};
 use media::StreamName;
 
@@ -94,6 +96,12 @@ impl Shelf {
             let found = lane.lock().find(file)?;
             Some((self.media_path(lane.container, found.block), found))
         })
+    }
+
+    /// The key of this name, while a segment that is kept needs it.
+    pub(crate) fn key(&self, file: &str) -> Option<KeptKey> {
+        let mut lanes = self.lanes.iter();
+        lanes.find_map(|lane| lane.lock().key(file))
     }
 
     /// Where the stream's next run goes on.

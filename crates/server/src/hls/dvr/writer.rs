@@ -179,6 +179,14 @@ impl Writer {
                 index.tracks(tracks);
             }
         }
+        let sealed = complete.sealed;
+        let said = store.shelf.index(store.container);
+        if said.and_then(|index| index.last_sealed()) != sealed {
+            file.line(&Line::Key(sealed))?;
+            if let Some(mut index) = store.shelf.index(store.container) {
+                index.seal(sealed);
+            }
+        }
         file.line(&Line::Segment(segment))?;
         let index = store.shelf.index(store.container);
         match index.is_some_and(|mut index| index.push(segment)) {
