@@ -21,6 +21,7 @@ pub struct Process {
     name: String,
     child: Child,
     log: Arc<Mutex<VecDeque<String>>>,
+    reader: thread::JoinHandle<()>,
 }
 
 /// A command that runs `program` bound to the life of the calling thread.
@@ -44,7 +45,7 @@ impl Process {
         let log = Arc::new(Mutex::new(VecDeque::new()));
         let stderr = child.stderr.take().unwrap();
         let kept = Arc::clone(&log);
-        thread::spawn(move || {
+        let reader = thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n') {
                 let Ok(line) = line else { break };
                 let mut kept = kept.lock().unwrap();
@@ -57,6 +58,7 @@ impl Process {
         Self {
             name: name.to_owned(),
             child,
+            reader,
             log,
         }
     }
@@ -107,18 +109,21 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the end of the child.
+    /// Waits for the end of the child, and until all that it said is in the log.
     ///
     /// # Panics
     /// When it has not ended within `limit`; the message holds its standard error.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let start = std::time::Instant::now();
         loop {
-            if let Some(status) = self.status() {
-                return status;
+            let late = start.elapsed() >= limit;
+            match self.status() {
+                // Children of the child may keep its standard error open.
+                Some(status) if late || self.reader.is_finished() => return status,
+                _ => {}
             }
             assert!(
-                start.elapsed() < limit,
+                !late,
                 "{} has not ended after {limit:?}\n{}",
                 self.name,
                 self.log()
