@@ -1,6 +1,7 @@
 //! What does a fragment cost over the copy of its media, for a segment and for a part, against the
 //! `mp4` crate, which writes the segment's units into a plain file (it has no fragments)? And what
-//! does that crate need to read the segment back? How fast does FLV become fragments in memory?
+//! does that crate need to read the segment back? How fast does FLV become fragments in memory? And
+//! what does encryption add: of samples as they are copied (`cbcs`), of a whole segment (AES-128)?
 #![allow(missing_docs, reason = "criterion makes public functions")]
 
 use std::io::Cursor;
@@ -11,7 +12,8 @@ use media::{AccessUnit, TrackKind, TrackList};
 use mp4::{
     AacConfig, AvcConfig, MediaConfig, Mp4Config, Mp4Sample, Mp4Writer, TrackConfig, TrackType,
 };
-use remux::mp4::FragmentMuxer;
+use remux::Key;
+use remux::mp4::{FragmentMuxer, Protection};
 use sidestream_benches::Clip;
 use sidestream_benches::flv_to_fmp4::flv_to_fmp4;
 
@@ -80,6 +82,26 @@ fn bench(c: &mut Criterion) {
         group.bench_function(format!("fragment/{name}"), |b| {
             let (mut muxer, _) = FragmentMuxer::new(&clip.tracks);
             b.iter(|| muxer.fragment(units, &[]).expect("sound"));
+        });
+        group.bench_function(format!("fragment_cbcs/{name}"), |b| {
+            let (mut muxer, _) = FragmentMuxer::protected(&clip.tracks);
+            muxer.protect(&Protection {
+                key: Key::new([7; 16]),
+                key_id: [1; 16],
+                iv: [2; 16],
+            });
+            b.iter(|| muxer.fragment(units, &[]).expect("sound"));
+        });
+        group.bench_function(format!("aes_128/{name}"), |b| {
+            let (mut muxer, _) = FragmentMuxer::new(&clip.tracks);
+            let whole = muxer.fragment(units, &[]).expect("sound");
+            let key = Key::new([7; 16]);
+            // One owner, as a segment that was just made has: it is encrypted in place.
+            b.iter_batched(
+                || Bytes::from(whole.to_vec()),
+                |plain| key.seal(plain, [2; 16]),
+                BatchSize::LargeInput,
+            );
         });
         let given = samples(&clip.tracks, units);
         assert_eq!(given.len(), units.len());
