@@ -49,7 +49,7 @@ mod watch;
 
 pub use crate::api::{
     FixedKeys, Grant, Keys, Misconfigured, OpenMode, PlayTokens, PushTarget, PushTargets,
-    Recording, Recordings, Reload, Reloaded, Scope,
+    Recording, Recordings, Reload, Reloaded, Scope, Token,
 };
 pub use crate::config::{Config, DvrConfig, DvrWindow, HlsConfig, Limits, MetricsConfig};
 pub use crate::counters::{ConnectionGuard, Counters};

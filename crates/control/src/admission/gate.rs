@@ -2,8 +2,7 @@
 
 use media::StreamName;
 
-use super::registry::Playable;
-use crate::credential::{Query, UrlKeys};
+use crate::credential::{Query, Secret, UrlKeys};
 
 /// How one direction, publish or play, is guarded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,8 +68,8 @@ impl Gate {
     }
 
     /// What play tokens depend on: they fall when the password, the mode or the key changes.
-    pub(super) fn binding(&self, playable: &Playable) -> String {
-        let password = playable.password.as_ref().map_or("", |p| p.reveal());
+    pub(super) fn binding(&self, password: Option<&Secret>) -> String {
+        let password = password.map_or("", |p| p.reveal());
         let key = self.keys.as_ref().map_or("", |keys| keys.main.reveal());
         format!("{:?}\0{}\0{password}\0{key}", self.mode, password.len())
     }

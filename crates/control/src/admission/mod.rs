@@ -163,13 +163,13 @@ impl Admission {
         }
     }
 
-    /// A token that opens a stream to a player for `valid`, for `?token=`.
-    #[must_use]
-    pub fn play_token(&self, stream: &StreamName, valid: Duration) -> String {
+    /// A token that opens a stream to a player for `valid`, for `?token=`. It is one for the password
+    /// that was asked for last, which the media side may not know yet.
+    pub async fn play_token(&self, stream: &StreamName, valid: Duration) -> String {
         let force = self.force();
-        let playable = self.registry.playable(stream);
+        let password = self.registry.password(stream).await;
         let until = (self.clock)().saturating_add(valid.as_secs());
-        let binding = force.play.binding(&playable);
+        let binding = force.play.binding(password.as_ref());
         self.tokens
             .token(TokenUse::Open, stream.as_str(), &binding, until)
     }
@@ -183,7 +183,7 @@ impl Admission {
         let query = Query::parse(&question.query);
         let now = (self.clock)();
         let stream = question.name.as_str();
-        let binding = force.play.binding(playable);
+        let binding = force.play.binding(playable.password.as_ref());
         if let Some(token) = query.get("token") {
             let verify = |usage| self.tokens.verify(usage, stream, &binding, token, now);
             match verify(TokenUse::Link) {

@@ -47,6 +47,11 @@ pub trait Registry: Send + Sync + 'static {
 
     /// What players may have. Asked for every playlist and segment: must not block.
     fn playable(&self, stream: &StreamName) -> Playable;
+
+    /// The player password that a stream has, or will have once what was asked for is carried out.
+    fn password<'a>(&'a self, stream: &'a StreamName) -> Answers<'a, Option<Secret>> {
+        Box::pin(std::future::ready(self.playable(stream).password))
+    }
 }
 
 /// Every stream is who it says, and everybody's.

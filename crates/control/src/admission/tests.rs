@@ -256,7 +256,8 @@ async fn a_play_token_opens_until_it_expires_and_watching_goes_on() {
     let bench = Bench::protected();
     let token = bench
         .admission
-        .play_token(&name("live/a"), Duration::from_secs(60));
+        .play_token(&name("live/a"), Duration::from_secs(60))
+        .await;
     let query = format!("token={token}");
     let links = bench.links("a", &query).await;
     assert_ne!(links, query);

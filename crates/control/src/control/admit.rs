@@ -9,7 +9,7 @@ use media::StreamName;
 use rusqlite::Connection;
 
 use super::place::{self, Asks};
-use super::{Control, policy, start};
+use super::{Control, desired, policy, start};
 use crate::admission::{Answers, Playable, Playables, Question, Recognised, Registry};
 use crate::clock::UnixMs;
 use crate::credential::{
@@ -292,5 +292,22 @@ impl Registry for Known {
 
     fn playable(&self, stream: &StreamName) -> Playable {
         self.playables.of(stream)
+    }
+
+    fn password<'a>(&'a self, stream: &'a StreamName) -> Answers<'a, Option<Secret>> {
+        Box::pin(async move {
+            let (name, now) = (stream.as_str().to_owned(), self.control.now());
+            let found = self
+                .control
+                .read(move |db, settings| desired::of(db, settings, &name, now))
+                .await;
+            match found {
+                Ok(desired) => desired.password,
+                Err(error) => {
+                    tracing::warn!(%stream, %error, "whether there is a new password is unknown");
+                    self.playables.of(stream).password
+                }
+            }
+        })
     }
 }

@@ -53,7 +53,7 @@ mod wire;
 mod words;
 
 pub use access::{FixedKeys, Grant, Keys, OpenMode, Scope};
-pub use play::PlayTokens;
+pub use play::{PlayTokens, Token};
 pub use reload::{Misconfigured, Reload, Reloaded};
 pub use wire::{PushTarget, Recording};
 

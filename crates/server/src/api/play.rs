@@ -1,5 +1,6 @@
 //! Tokens that open a stream to a player.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -14,10 +15,13 @@ use super::route::Route;
 use super::wire::percent_encoded;
 use crate::error::{Problem, Reason};
 
-/// Makes tokens for players. Must not block.
+/// A token that is being made.
+pub type Token<'a> = Pin<Box<dyn Future<Output = String> + Send + 'a>>;
+
+/// Makes tokens for players.
 pub trait PlayTokens: Send + Sync + 'static {
     /// A token that opens a stream for `valid`, as `?token=`.
-    fn token(&self, stream: &StreamName, valid: Duration) -> String;
+    fn token<'a>(&'a self, stream: &'a StreamName, valid: Duration) -> Token<'a>;
 }
 
 pub(super) fn routes() -> Vec<Route> {
@@ -70,7 +74,7 @@ async fn open(ask: Ask) -> Result<Answer, Problem> {
         ));
     };
     let valid = Duration::from_secs(open.ttl_s.unsigned());
-    let token = tokens.token(&name, valid);
+    let token = tokens.token(&name, valid).await;
     let (base, path) = (
         ask.shared.base_url(&ask.urls()),
         percent_encoded(name.as_str()),

@@ -45,8 +45,9 @@ impl Plane for FakePlane {
 struct Tokens;
 
 impl PlayTokens for Tokens {
-    fn token(&self, stream: &media::StreamName, valid: Duration) -> String {
-        format!("{}-{}", stream.stream(), valid.as_secs())
+    fn token<'a>(&'a self, stream: &'a media::StreamName, valid: Duration) -> crate::Token<'a> {
+        let token = format!("{}-{}", stream.stream(), valid.as_secs());
+        Box::pin(std::future::ready(token))
     }
 }
 

@@ -68,8 +68,12 @@ impl Authorizer for Gatekeeper {
 pub(super) struct Opener(pub(super) Arc<admission::Admission>);
 
 impl server::PlayTokens for Opener {
-    fn token(&self, stream: &media::StreamName, valid: std::time::Duration) -> String {
-        self.0.play_token(stream, valid)
+    fn token<'a>(
+        &'a self,
+        stream: &'a media::StreamName,
+        valid: std::time::Duration,
+    ) -> server::Token<'a> {
+        Box::pin(self.0.play_token(stream, valid))
     }
 }
 

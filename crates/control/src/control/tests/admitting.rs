@@ -1,7 +1,7 @@
 //! Whose stream a publish is, by keys that were handed out and by the other ways.
 
 use super::*;
-use crate::admission::{Playable, Playables, Question, Registry};
+use crate::admission::{self, Admission, Play, Playable, Playables, Question, Registry};
 use crate::control::admit::IssueKey;
 use crate::credential::{Secret, Via};
 
@@ -168,6 +168,31 @@ async fn what_players_may_have_is_what_was_said() {
     };
     playables.set("live/a", said.clone());
     assert_eq!(registry.playable(&name), said);
+}
+
+#[tokio::test]
+async fn a_token_is_one_for_the_password_that_the_media_side_does_not_know_yet() {
+    let bench = bench(|_| {}).await;
+    let playables = Arc::new(Playables::new(true));
+    let settings = admission::Settings::default();
+    let tokens = bench.control.play_tokens().await.unwrap();
+    let registry = bench.control.registry(Arc::clone(&playables));
+    let admission = Admission::new(settings, registry, tokens, Arc::new(|| 1)).unwrap();
+    let mut request = start("u");
+    request.spec.password = Some("open sesame".to_owned());
+    let source = bench.control.start(request).await.unwrap().channel.stream;
+    let stream: media::StreamName = source.parse().unwrap();
+    let token = admission.play_token(&stream, Duration::from_secs(60)).await;
+    playables.set(
+        &source,
+        Playable {
+            served: true,
+            password: Some(Secret::new("open sesame")),
+        },
+    );
+    let asked = question(stream.stream(), &format!("token={token}"));
+    let play = admission.play(&asked).await;
+    assert!(matches!(play, Play::Links(_)), "{play:?}");
 }
 
 #[tokio::test]
