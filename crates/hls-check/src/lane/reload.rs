@@ -90,6 +90,7 @@ impl Lane {
             return;
         };
         self.vanished = false;
+        self.is_read &= !playlist.i_frames_only;
         let now = context.now;
         let is_early = self.look(&playlist, answer, until, seen, context);
         if self.last.is_none() {

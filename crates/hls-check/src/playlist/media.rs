@@ -19,6 +19,8 @@ pub(crate) struct Media {
     pub(crate) ended: bool,
     pub(crate) kind: Option<Kind>,
     pub(crate) independent: bool,
+    /// Its ranges hold a picture each, and are no segments.
+    pub(crate) i_frames_only: bool,
     pub(crate) control: Option<ServerControl>,
     /// Part target, and its line.
     pub(crate) part_target: Option<(Micros, usize)>,
@@ -248,6 +250,7 @@ impl Reader {
             "#EXT-X-DISCONTINUITY-SEQUENCE" => media.discontinuity_sequence = number(tag, value)?,
             "#EXT-X-ENDLIST" => media.ended = true,
             "#EXT-X-INDEPENDENT-SEGMENTS" => media.independent = true,
+            "#EXT-X-I-FRAMES-ONLY" => media.i_frames_only = true,
             "#EXT-X-PLAYLIST-TYPE" => {
                 media.kind = Some(match value {
                     "VOD" => Kind::Vod,

@@ -40,6 +40,13 @@ fn media(text: &str) -> Media {
 }
 
 #[test]
+fn playlists_of_single_pictures_are_told_apart() {
+    let pictures = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-I-FRAMES-ONLY\n#EXTINF:2,\n\
+                    #EXT-X-BYTERANGE:100@0\n17.m4s\n";
+    assert!(media(pictures).i_frames_only && !media(LOW_LATENCY).i_frames_only);
+}
+
+#[test]
 fn everything_has_its_value_and_its_line() {
     let list = media(LOW_LATENCY);
     assert_eq!(list.problems.iter().count(), 0, "{:?}", list.problems);

@@ -229,7 +229,8 @@ impl Origin {
         let name = path.rsplit('/').next().unwrap();
         if path == format!("/live/{}", self.entry()) {
             let text = presentation.multivariant(self.container)?;
-            return Some(playlist(request, &text.body, "no-cache"));
+            let whole = of_the_whole(&text.body);
+            return Some(playlist(request, &whole, "no-cache"));
         }
         if name == self.container.playlist_name() {
             return self.media(presentation, request);
@@ -262,6 +263,22 @@ impl Origin {
         let text = delta.unwrap_or(&ready.media);
         Some(playlist(request, &text.body, "no-cache"))
     }
+}
+
+/// A multivariant playlist without sound alone and key frames alone: here a fault has one place.
+fn of_the_whole(text: &[u8]) -> Bytes {
+    let mut lines = std::str::from_utf8(text).unwrap().lines();
+    let mut kept = String::new();
+    while let Some(line) = lines.next() {
+        let is_sound = line.starts_with("#EXT-X-STREAM-INF") && !line.contains("RESOLUTION");
+        if is_sound {
+            lines.next();
+        } else if !line.starts_with("#EXT-X-I-FRAME-STREAM-INF") {
+            kept += line;
+            kept.push('\n');
+        }
+    }
+    kept.into()
 }
 
 fn playlist(request: &Request, body: &Bytes, cache: &str) -> Reply {
