@@ -143,7 +143,9 @@ pub fn file_frames(version: Version, file: &Path, framing: Framing, is_source: b
     } else {
         Vec::new()
     };
-    frame_output(&mut ffmpeg, framing, is_source, &codecs);
+    let is_hls = file.to_string_lossy().contains(".m3u8");
+    let tracks = if is_hls { FIRST } else { ALL };
+    frame_output(&mut ffmpeg, tracks, framing, is_source, &codecs);
     let output = run_ok("ffmpeg framemd5", ffmpeg, secs(30));
     let mut parser = Parser::default();
     for line in output.text().lines() {
@@ -169,20 +171,24 @@ fn probe_codecs(version: Version, file: &Path) -> Vec<String> {
         .collect()
 }
 
+/// All tracks.
+const ALL: [&str; 2] = ["0:v?", "0:a?"];
+
+/// The tracks of the first variant, where FFmpeg reads all variants of an HLS playlist.
+const FIRST: [&str; 2] = ["0:v:0?", "0:a:0?"];
+
 /// Options that print every frame as framemd5 on standard output. For [`Framing::Ts`] the bitstream filters
 /// that undo what the container requires are chosen by codec. HEVC's prefix SEI go as well: FFmpeg
 /// copies those of the hvcC record in front of each key frame of the source.
-fn frame_output(ffmpeg: &mut Command, framing: Framing, is_source: bool, codecs: &[String]) {
-    ffmpeg.args([
-        "-map",
-        "0:v?",
-        "-map",
-        "0:a?",
-        "-c",
-        "copy",
-        "-copyts",
-        "-copyinkf",
-    ]);
+fn frame_output(
+    ffmpeg: &mut Command,
+    tracks: [&str; 2],
+    framing: Framing,
+    is_source: bool,
+    codecs: &[String],
+) {
+    ffmpeg.args(tracks.into_iter().flat_map(|track| ["-map", track]));
+    ffmpeg.args(["-c", "copy", "-copyts", "-copyinkf"]);
     if framing == Framing::Ts {
         for codec in codecs {
             let (kind, filter) = match (codec.as_str(), is_source) {
@@ -257,7 +263,8 @@ impl Reader {
     pub fn start(options: &ReadOptions, url: &str) -> Self {
         let mut ffmpeg = options.version.command();
         ffmpeg.args(&options.input).args(["-i", url]);
-        frame_output(&mut ffmpeg, options.framing, false, &options.codecs);
+        let tracks = if url.contains(".m3u8") { FIRST } else { ALL };
+        frame_output(&mut ffmpeg, tracks, options.framing, false, &options.codecs);
         let name = format!("ffmpeg {:?} reading {url}", options.version);
         let mut process = Process::start(&name, ffmpeg);
         let lines = process.stdout_lines();

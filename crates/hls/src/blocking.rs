@@ -7,7 +7,7 @@
 //! ```
 
 use crate::presentation::{Playlists, Presentation};
-use crate::{Container, Rendition};
+use crate::{Feed, Rendition};
 
 /// Segments beyond the newest complete one that a request may ask for.
 const MAX_AHEAD: u64 = 2;
@@ -90,11 +90,11 @@ fn number(slot: &mut Option<u64>, value: &str, name: &'static str) -> Result<(),
 }
 
 impl Presentation {
-    /// Whether the media playlist of this container has what a request waits for. Always
+    /// Whether the media playlist of this feed has what a request waits for. Always
     /// [`Blocking::Ready`] where no low latency playlist is served.
     #[must_use]
-    pub fn blocking(&self, container: Container, until: Until) -> Blocking {
-        let Rendition::Ready(playlists) = self.rendition(container) else {
+    pub fn blocking(&self, feed: impl Into<Feed>, until: Until) -> Blocking {
+        let Rendition::Ready(playlists) = self.rendition(feed) else {
             return Blocking::Ready;
         };
         if self.ended() {

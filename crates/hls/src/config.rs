@@ -5,6 +5,7 @@ use std::time::Duration;
 use media::StreamName;
 
 use crate::encryption::Encryption;
+use crate::ladder::Rung;
 
 /// A moment on the wall clock, in milliseconds since 1970-01-01 UTC; given by the shell, since a
 /// core reads no clock.
@@ -41,6 +42,11 @@ pub struct Config {
     /// How media is encrypted; `None`: not at all. With [`Method::Aes128`](crate::Method) there are
     /// no parts. Default `None`.
     pub encryption: Option<Encryption>,
+    /// The stream's place in a ladder, if it has one. Default none.
+    pub rung: Option<Rung>,
+    /// No number below this is given by a ladder, as an earlier segmenter of the stream has used them;
+    /// not more than [`Config::first_media_sequence`]. Default 0.
+    pub least_media_sequence: u64,
     /// What bounds memory and work.
     pub limits: Limits,
 }
@@ -59,6 +65,8 @@ impl Config {
             first_discontinuity_sequence: 0,
             least_target: Duration::ZERO,
             encryption: None,
+            rung: None,
+            least_media_sequence: 0,
             limits: Limits::default(),
         }
     }

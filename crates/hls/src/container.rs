@@ -6,6 +6,7 @@
 //! /{app}/{stream}/{epoch}-init-{n}.mp4     init segment of the n-th codec configuration
 //! /{app}/{stream}/{epoch}-{msn}.m4s        media segment
 //! /{app}/{stream}/{epoch}-{msn}.{n}.m4s    its n-th part, from 0
+//!                         {epoch}-v-…, {epoch}-a0-…   the same of video.m3u8, audio.m3u8
 //!
 //! /{app}/{stream}.ts.m3u8                  multivariant playlist, MPEG-TS
 //! /{app}/{stream}/ts.m3u8                  its media playlist
@@ -16,6 +17,8 @@
 //!
 //! The epoch is different for every [`crate::Segmenter`] of a stream, so a URL of media never
 //! names other bytes than before.
+
+use crate::feed::Feed;
 
 /// A container that HLS media segments come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,22 +54,19 @@ impl Container {
         }
     }
 
-    /// The container whose media playlist has this file name.
-    #[must_use]
-    pub fn from_playlist_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| c.playlist_name() == name)
-    }
-
-    /// The container that a segment, part or init segment with this name belongs to, whatever run made it; `None` for
-    /// names that are not of our making.
+    /// The container whose whole stream a segment, part or init segment with this name belongs to, whatever run made it;
+    /// `None` for names that are not of our making, and for those of sound or picture alone.
     #[must_use]
     pub fn of_media_name(name: &str) -> Option<Self> {
         let (epoch, _) = name.split_once('-')?;
         let epoch = u64::from_str_radix(epoch, 16).ok()?;
-        Some(match parse_name(epoch, name)? {
-            ResourceName::Init { .. } | ResourceName::Part { .. } => Self::Fmp4,
-            ResourceName::Segment { container, .. } => container,
-        })
+        let (ResourceName::Init { feed, .. }
+        | ResourceName::Part { feed, .. }
+        | ResourceName::Segment { feed, .. }) = parse_name(epoch, name)?;
+        match feed {
+            Feed::Main(container) => Some(container),
+            Feed::Video | Feed::Audio(_) => None,
+        }
     }
 
     pub(crate) fn extension(self) -> &'static str {
@@ -96,22 +96,33 @@ pub(crate) enum HasVideo {
 /// What a resource below `/{app}/{stream}/` is, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ResourceName {
-    Init { version: u32 },
-    Segment { container: Container, sequence: u64 },
-    Part { sequence: u64, part: usize },
+    Init {
+        feed: Feed,
+        version: u32,
+    },
+    Segment {
+        feed: Feed,
+        sequence: u64,
+    },
+    Part {
+        feed: Feed,
+        sequence: u64,
+        part: usize,
+    },
 }
 
-pub(crate) fn init_name(epoch: u64, version: u32) -> String {
-    format!("{epoch:x}-init-{version}.mp4")
+pub(crate) fn init_name(epoch: u64, feed: Feed, version: u32) -> String {
+    format!("{epoch:x}-{}init-{version}.mp4", feed.mark())
 }
 
-pub(crate) fn segment_name(epoch: u64, container: Container, sequence: u64) -> String {
-    format!("{epoch:x}-{sequence}.{}", container.extension())
+pub(crate) fn segment_name(epoch: u64, feed: Feed, sequence: u64) -> String {
+    let extension = feed.container().extension();
+    format!("{epoch:x}-{}{sequence}.{extension}", feed.mark())
 }
 
-pub(crate) fn part_name(epoch: u64, sequence: u64, part: usize) -> String {
-    let extension = Container::Fmp4.extension();
-    format!("{epoch:x}-{sequence}.{part}.{extension}")
+pub(crate) fn part_name(epoch: u64, feed: Feed, sequence: u64, part: usize) -> String {
+    let extension = feed.container().extension();
+    format!("{epoch:x}-{}{sequence}.{part}.{extension}", feed.mark())
 }
 
 pub(crate) fn key_name(epoch: u64, number: u64) -> String {
@@ -134,27 +145,34 @@ pub(crate) fn parse_key_name(epoch: u64, name: &str) -> Option<u64> {
 /// Reads exactly the names that the functions above write: one URL, one resource.
 pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
     let (_, rest) = name.split_once('-')?;
+    let (marked, rest) = match Feed::marked(rest) {
+        Some((feed, rest)) => (Some(feed), rest),
+        None => (None, rest),
+    };
     let (stem, extension) = rest.split_once('.')?;
+    let main = Feed::Main(Container::Fmp4);
     let (parsed, written) = if let Some(version) = stem.strip_prefix("init-") {
-        let version = version.parse().ok()?;
-        (ResourceName::Init { version }, init_name(epoch, version))
+        let (feed, version) = (marked.unwrap_or(main), version.parse().ok()?);
+        let written = init_name(epoch, feed, version);
+        (ResourceName::Init { feed, version }, written)
     } else if let Some((part, _)) = extension.split_once('.') {
+        let feed = marked.unwrap_or(main);
         let (sequence, part) = (stem.parse().ok()?, part.parse().ok()?);
-        let written = part_name(epoch, sequence, part);
-        (ResourceName::Part { sequence, part }, written)
+        let written = part_name(epoch, feed, sequence, part);
+        let parsed = ResourceName::Part {
+            feed,
+            sequence,
+            part,
+        };
+        (parsed, written)
     } else {
         let container = Container::ALL
             .into_iter()
             .find(|c| c.extension() == extension)?;
+        let feed = marked.unwrap_or(Feed::Main(container));
         let sequence = stem.parse().ok()?;
-        let written = segment_name(epoch, container, sequence);
-        (
-            ResourceName::Segment {
-                container,
-                sequence,
-            },
-            written,
-        )
+        let written = segment_name(epoch, feed, sequence);
+        (ResourceName::Segment { feed, sequence }, written)
     };
     (written == name).then_some(parsed)
 }
@@ -187,17 +205,36 @@ mod tests {
         assert_eq!(
             parse_name(0xab, "ab-17.ts"),
             Some(ResourceName::Segment {
-                container: Container::Ts,
+                feed: Feed::Main(Container::Ts),
                 sequence: 17
             })
         );
         assert_eq!(
             parse_name(0xab, "ab-init-3.mp4"),
-            Some(ResourceName::Init { version: 3 })
+            Some(ResourceName::Init {
+                feed: Feed::Main(Container::Fmp4),
+                version: 3
+            })
+        );
+        assert_eq!(
+            parse_name(0xab, "ab-a0-init-3.mp4"),
+            Some(ResourceName::Init {
+                feed: Feed::Audio(0),
+                version: 3
+            })
+        );
+        assert_eq!(
+            parse_name(0xab, "ab-v-17.2.m4s"),
+            Some(ResourceName::Part {
+                feed: Feed::Video,
+                sequence: 17,
+                part: 2
+            })
         );
         assert_eq!(
             parse_name(0xab, "ab-17.0.m4s"),
             Some(ResourceName::Part {
+                feed: Feed::Main(Container::Fmp4),
                 sequence: 17,
                 part: 0
             })
@@ -220,6 +257,10 @@ mod tests {
             "ab-init-3.m4s",
             "ab--1.ts",
             "ab-99999999999999999999999.ts",
+            "ab-a0-17.ts",
+            "ab-a8-17.m4s",
+            "ab-a00-17.m4s",
+            "ab-v-a0-17.m4s",
         ] {
             assert_eq!(parse_name(0xab, other), None, "{other}");
         }

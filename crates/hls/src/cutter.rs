@@ -52,6 +52,8 @@ pub(crate) fn millis(ticks: i64) -> i64 {
 pub(crate) struct Cutter {
     /// Minimum length before a random access unit cuts.
     segment: i64,
+    /// Somebody else says which random access units cut.
+    told: bool,
     /// Longest target duration, whole seconds.
     max_target: i64,
     /// Shortest target duration, whole seconds; not more than the longest.
@@ -118,6 +120,7 @@ impl Cutter {
         let min_target = Timescale::NINETY_KHZ.ticks(min_target).0;
         Self {
             segment,
+            told: false,
             max_target,
             min_target: whole_seconds(min_target.clamp(0, max_target)),
             target: None,
@@ -130,6 +133,21 @@ impl Cutter {
             longest_group: 0,
             last_group: None,
         }
+    }
+
+    /// Every random access unit that is shown to [`Self::decide`] as such cuts, or no longer.
+    pub(crate) fn set_told(&mut self, told: bool) {
+        self.told = told;
+    }
+
+    /// The target duration in ticks, once fixed.
+    pub(crate) fn target(&self) -> Option<i64> {
+        self.target
+    }
+
+    /// Another one fixed the target duration.
+    pub(crate) fn set_target(&mut self, target: i64) {
+        self.target = Some(target);
     }
 
     /// The tracks that count, the cutting one first; progress of the others is kept where the
@@ -190,10 +208,10 @@ impl Cutter {
         let cuts = self.cutting == Some(track);
         let (elapsed, natural, forced) = if cuts {
             let elapsed = time - start;
-            let enough = if self.eager {
-                EAGER.min(self.segment)
-            } else {
-                self.segment
+            let enough = match (self.told, self.eager) {
+                (true, _) => SHORTEST,
+                (false, true) => EAGER.min(self.segment),
+                (false, false) => self.segment,
             };
             // With a picture every half second the next one may come too late to be cut before.
             // Parts may let a segment begin a little beside its first unit; from one key frame to

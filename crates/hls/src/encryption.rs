@@ -24,6 +24,7 @@ use remux::Key;
 use remux::mp4::Protection;
 
 use crate::container::{Container, key_name};
+use crate::feed::Feed;
 
 /// How media is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Sealed {
         epoch: u64,
         sequence: u64,
     ) -> bool {
-        vector(self.method, container, (epoch, sequence), key) == self.iv
+        vector(self.method, container.into(), (epoch, sequence), key) == self.iv
     }
 
     /// The attributes of its `EXT-X-KEY`.
@@ -138,15 +139,15 @@ pub(crate) struct Seal {
 impl Seal {
     pub(crate) fn new(
         method: Method,
-        container: Container,
+        feed: Feed,
         epoch: u64,
         sequence: u64,
         key: &Arc<Numbered>,
     ) -> Self {
-        let method = method.of(container);
+        let method = method.of(feed.container());
         Self {
             method,
-            iv: vector(method, container, (epoch, sequence), &key.key),
+            iv: vector(method, feed, (epoch, sequence), &key.key),
             key: Arc::clone(key),
         }
     }
@@ -186,19 +187,16 @@ impl Seal {
 }
 
 /// The vector of a segment that is encrypted in this way, with this key.
-fn vector(
-    method: Method,
-    container: Container,
-    (epoch, sequence): (u64, u64),
-    key: &Key,
-) -> [u8; 16] {
+fn vector(method: Method, feed: Feed, (epoch, sequence): (u64, u64), key: &Key) -> [u8; 16] {
     // Names what is encrypted: no two chains of a key begin alike.
     let [_, sequence @ ..] = sequence.to_be_bytes();
-    let (what, sequence) = match (method, container) {
-        (Method::Aes128, Container::Fmp4) => (1, sequence),
-        (Method::Aes128, Container::Ts) => (2, sequence),
+    let (what, sequence) = match (method, feed) {
+        (Method::Aes128, Feed::Main(Container::Fmp4)) => (1, sequence),
+        (Method::Aes128, Feed::Main(Container::Ts)) => (2, sequence),
         // A key has one vector: the init segment says it.
         (Method::Cbcs, _) => (3, [0; 7]),
+        (Method::Aes128, Feed::Video) => (4, sequence),
+        (Method::Aes128, Feed::Audio(n)) => (16_u8.saturating_add(n), sequence),
     };
     let mut nonce = [0; 16];
     let (first, second) = nonce.split_at_mut(8);
@@ -335,22 +333,26 @@ mod tests {
             number: 3,
             key: Key::new([9; 16]),
         });
-        let iv = |method, container, sequence| Seal::new(method, container, 7, sequence, &key).iv;
+        let iv = |method, feed, sequence| Seal::new(method, feed, 7, sequence, &key).iv;
+        let (fmp4, ts) = (Feed::Main(Container::Fmp4), Feed::Main(Container::Ts));
         let all = [
-            iv(Method::Aes128, Container::Fmp4, 1),
-            iv(Method::Aes128, Container::Fmp4, 2),
-            iv(Method::Aes128, Container::Ts, 1),
-            iv(Method::Cbcs, Container::Fmp4, 1),
+            iv(Method::Aes128, fmp4, 1),
+            iv(Method::Aes128, fmp4, 2),
+            iv(Method::Aes128, ts, 1),
+            iv(Method::Cbcs, fmp4, 1),
+            iv(Method::Aes128, Feed::Video, 1),
+            iv(Method::Aes128, Feed::Audio(0), 1),
+            iv(Method::Aes128, Feed::Audio(1), 1),
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());
-        let sample = iv(Method::Cbcs, Container::Fmp4, 2);
+        let sample = iv(Method::Cbcs, fmp4, 2);
         assert_eq!(sample, all[3], "the init segment's");
-        let sealed = Seal::new(Method::Aes128, Container::Ts, 7, 1, &key).sealed();
+        let sealed = Seal::new(Method::Aes128, ts, 7, 1, &key).sealed();
         let fits = |byte, sequence| {
             sealed.was_made_with(&Key::new([byte; 16]), Container::Ts, 7, sequence)
         };
         assert!(fits(9, 1) && !fits(8, 1) && !fits(9, 2));
-        assert_eq!(iv(Method::Cbcs, Container::Ts, 1), all[2], "AES-128");
+        assert_eq!(iv(Method::Cbcs, ts, 1), all[2], "AES-128");
     }
 }

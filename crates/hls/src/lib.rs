@@ -38,7 +38,9 @@ mod container;
 mod cutter;
 mod date;
 mod encryption;
+mod feed;
 pub mod folder;
+mod ladder;
 mod mux;
 mod parts;
 mod playlist;
@@ -53,7 +55,11 @@ pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;
 pub use encryption::{Encryption, KeySource, Method, Rotation, Sealed};
+pub use feed::{Feed, PlaylistName};
+pub use ladder::{Ladder, LadderError, LadderRule, MAX_RUNGS, Rung, Standing};
 pub use playlist::{Classic, Named};
-pub use presentation::{About, Complete, Playlists, Presentation, Rendition, Resource, Text};
+pub use presentation::{
+    About, Complete, Playlists, Presentation, Rendition, Resource, Text, ladder_playlist,
+};
 pub use remux::{Key, LeftOut};
 pub use segmenter::{Segmenter, Stats};

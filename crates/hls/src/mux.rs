@@ -7,6 +7,7 @@ use media::{AccessUnit, Dts, Track, TrackId, TrackList};
 use remux::{LeftOut, mp4, ts};
 
 use crate::container::Container;
+use crate::encryption::Method;
 
 /// Writes segments of one container.
 #[derive(Debug)]
@@ -24,6 +25,24 @@ pub(crate) enum Mux {
 pub(crate) enum Samples {
     Clear,
     Encrypted,
+}
+
+impl Samples {
+    /// Those of fMP4 in a stream that is encrypted in this way.
+    pub(crate) fn of(method: Option<Method>) -> Self {
+        match method {
+            Some(Method::Cbcs) => Self::Encrypted,
+            Some(Method::Aes128) | None => Self::Clear,
+        }
+    }
+}
+
+/// A muxed segment, or part of one.
+#[derive(Debug)]
+pub(crate) struct Muxed {
+    pub(crate) bytes: Bytes,
+    /// How many of its first bytes hold the first picture, when a decoder can start there.
+    pub(crate) picture: Option<usize>,
 }
 
 /// Whether a muxer goes on as if nothing had happened.
@@ -147,24 +166,42 @@ impl Mux {
         }
     }
 
-    /// Muxes one segment; `None` when nothing of it is carried.
+    /// Muxes one segment; `None` when nothing of it is carried. `video`: the track whose first
+    /// picture is to be found.
     pub(crate) fn segment(
         &mut self,
         units: &[AccessUnit],
         ends: &[(TrackId, Dts)],
-    ) -> Option<Bytes> {
+        video: Option<TrackId>,
+    ) -> Option<Muxed> {
         match self {
-            Self::Fmp4(muxer) => muxer.fragment(units, ends).ok(),
+            Self::Fmp4(muxer) => {
+                let (bytes, picture) = match video {
+                    Some(video) => muxer.fragment_with_picture(units, ends, video).ok()?,
+                    None => (muxer.fragment(units, ends).ok()?, None),
+                };
+                Some(Muxed { bytes, picture })
+            }
             Self::Ts { muxer, damaged, .. } => {
                 let mut out = BytesMut::with_capacity(transport_bytes(units));
                 muxer.tables(&mut out);
                 let tables_len = out.len();
+                let (mut picture, mut has_picture) = (None, false);
                 for unit in units {
+                    if !muxer.carries(unit.track) {
+                        continue;
+                    }
                     if muxer.unit(unit, &mut out).is_err() {
                         *damaged += 1;
+                    } else if Some(unit.track) == video && !has_picture {
+                        has_picture = true;
+                        picture = unit.is_random_access().then_some(out.len());
                     }
                 }
-                (out.len() > tables_len).then(|| out.freeze())
+                (out.len() > tables_len).then(|| Muxed {
+                    bytes: out.freeze(),
+                    picture,
+                })
             }
         }
     }

@@ -45,6 +45,8 @@ pub(crate) enum Lane {
     /// The track at which segments are cut.
     Leading,
     Other,
+    /// An alternative to the other track: it ends nothing.
+    Follower,
 }
 
 /// State of the decisions for one stream; the part target never changes.
@@ -144,6 +146,7 @@ impl PartClock {
                 let since = time - open.other.unwrap_or(time);
                 open.lead.saturating_add(since) - SLACK
             }
+            Lane::Follower => return,
         };
         while now >= open.begin + target && open.begin + target <= open.latest {
             open.mark(open.begin + target, out);
@@ -156,9 +159,13 @@ impl PartClock {
             return;
         };
         open.units += 1;
-        if lane == Lane::Other {
-            open.other.get_or_insert(time);
-            return;
+        match lane {
+            Lane::Leading => {}
+            Lane::Other => {
+                open.other.get_or_insert(time);
+                return;
+            }
+            Lane::Follower => return,
         }
         if let Some(last) = open.last_lead.replace(time).filter(|&last| last < time) {
             let step = (time - last).min(2 * self.step);

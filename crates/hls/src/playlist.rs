@@ -16,45 +16,33 @@
 //! Durations are whole milliseconds: exact in the `f32` that the crate prints in its shortest form.
 
 mod classic;
+mod iframes;
 mod low_latency;
+mod multivariant;
 
 pub use classic::{Classic, Named};
-pub(crate) use low_latency::Seconds;
-pub(crate) use low_latency::media as low_latency_media;
+pub(crate) use iframes::iframes;
+pub(crate) use low_latency::{Report, Seconds, media as low_latency_media};
+pub(crate) use multivariant::{Multivariant, Variant, VariantKind, ladder, multivariant, uri};
 
 use bytes::Bytes;
-use m3u8_rs::{ExtTag, MasterPlaylist, MediaPlaylist, MediaSegment, Resolution, VariantStream};
+use m3u8_rs::{ExtTag, MediaPlaylist, MediaSegment};
 
-use crate::bandwidth::Declared;
 use crate::container::{Container, init_name, segment_name};
 use crate::date::rfc3339;
 use crate::encryption::KeyTags;
+use crate::feed::Feed;
 use crate::presentation::Text;
 use crate::window::Window;
 
 /// What a media playlist says besides its segments.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Head {
-    pub(crate) container: Container,
+    pub(crate) feed: Feed,
     pub(crate) epoch: u64,
     pub(crate) target_seconds: u64,
     pub(crate) independent: bool,
     pub(crate) ended: bool,
-}
-
-/// What a multivariant playlist says of its variant.
-#[derive(Clone, Debug)]
-pub(crate) struct Variant<'a> {
-    pub(crate) container: Container,
-    /// The stream's name, as it is, not yet encoded.
-    pub(crate) stream: &'a str,
-    pub(crate) independent: bool,
-    pub(crate) bandwidth: Declared,
-    pub(crate) codecs: Vec<String>,
-    /// Width and height in pixels.
-    pub(crate) resolution: Option<(u32, u32)>,
-    /// Frames in how many ticks of 90 kHz.
-    pub(crate) frame_rate: Option<FrameRate>,
 }
 
 /// Frames per second as a fraction.
@@ -86,21 +74,26 @@ pub(crate) fn media(head: Head, window: &Window) -> Text {
             map = segment.init;
             let none = keys.before_map().map(str::to_owned);
             tags.extend(none.map(|none| tag("X-KEY", Some(none))));
-            let uri = segment.init.map(|version| init_name(head.epoch, version));
+            let uri = segment
+                .init
+                .map(|version| init_name(head.epoch, head.feed, version));
             tags.push(tag("X-MAP", uri.map(|uri| format!("URI=\"{uri}\""))));
         }
         let key = keys.before(segment.seal.as_ref(), head.epoch);
         tags.extend(key.map(|key| tag("X-KEY", Some(key))));
         tags.push(tag("X-PROGRAM-DATE-TIME", Some(rfc3339(segment.wall_ms))));
+        if segment.body.is_empty() {
+            tags.push(tag("X-GAP", None));
+        }
         MediaSegment {
-            uri: segment_name(head.epoch, head.container, segment.sequence),
+            uri: segment_name(head.epoch, head.feed, segment.sequence),
             duration: seconds(segment.duration_ms),
             unknown_tags: tags,
             ..MediaSegment::default()
         }
     });
     let playlist = MediaPlaylist {
-        version: Some(version(head.container)),
+        version: Some(version(head.feed.container())),
         target_duration: head.target_seconds,
         media_sequence: window.listed().next().map_or(0, |s| s.sequence),
         segments: segments.collect(),
@@ -111,36 +104,6 @@ pub(crate) fn media(head: Head, window: &Window) -> Text {
     };
     let mut text = Vec::new();
     // Writing to memory does not fail.
-    let _ = playlist.write_to(&mut text);
-    rendered(text)
-}
-
-/// The multivariant playlist of a container's one variant.
-pub(crate) fn multivariant(variant: Variant<'_>) -> Text {
-    let playlist = MasterPlaylist {
-        version: Some(version(variant.container)),
-        independent_segments: variant.independent,
-        variants: vec![VariantStream {
-            uri: format!(
-                "{}/{}",
-                percent_encoded(variant.stream),
-                variant.container.playlist_name()
-            ),
-            bandwidth: variant.bandwidth.peak,
-            average_bandwidth: Some(variant.bandwidth.average),
-            codecs: (!variant.codecs.is_empty()).then(|| variant.codecs.join(",")),
-            resolution: variant.resolution.map(|(width, height)| Resolution {
-                width: width.into(),
-                height: height.into(),
-            }),
-            frame_rate: variant
-                .frame_rate
-                .map(|rate| frames_per_second(rate.milli())),
-            ..VariantStream::default()
-        }],
-        ..MasterPlaylist::default()
-    };
-    let mut text = Vec::new();
     let _ = playlist.write_to(&mut text);
     rendered(text)
 }
@@ -166,27 +129,6 @@ fn tag(name: &str, rest: Option<String>) -> ExtTag {
 )]
 fn seconds(ms: u64) -> f32 {
     ms as f32 / 1_000.0
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "frame rates have few digits; three decimals are printed"
-)]
-fn frames_per_second(milli: u64) -> f64 {
-    milli as f64 / 1_000.0
-}
-
-/// A path segment with everything but RFC 3986 unreserved characters encoded.
-fn percent_encoded(segment: &str) -> String {
-    let mut out = String::with_capacity(segment.len());
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    out
 }
 
 /// Text with its tag: a 64-bit FNV-1a hash, the same after a restart.

@@ -13,6 +13,8 @@ use crate::body::{Body, Part};
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
 use crate::encryption::{Numbered, Seal, Sealed};
+use crate::feed::Feed;
+use crate::playlist::{self, Multivariant};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
 ///
@@ -20,13 +22,13 @@ use crate::encryption::{Numbered, Seal, Sealed};
 #[derive(Clone, Debug)]
 pub struct Presentation {
     pub(crate) epoch: u64,
-    pub(crate) renditions: [Rendition; 2],
+    pub(crate) renditions: Arc<[(Feed, Rendition)]>,
     pub(crate) inits: Arc<[Init]>,
     pub(crate) target_duration: Option<Duration>,
     pub(crate) ended: bool,
 }
 
-/// What a container has to offer at one moment.
+/// What a feed has to offer at one moment.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Rendition {
@@ -34,23 +36,27 @@ pub enum Rendition {
     Off,
     /// Started; no segment is complete yet.
     Pending,
-    /// The container can carry none of the stream's tracks. The text says why, lower case, for
+    /// There is no such track, or the container cannot carry it. The text says why, lower case, for
     /// the body of an error response. Not for ever: the stream's codecs may change.
     Refused(Arc<str>),
     /// There is something to play.
     Ready(Arc<Playlists>),
 }
 
-/// Playlists and segments of a container.
+/// Playlists and segments of a feed.
 #[derive(Clone, Debug)]
 pub struct Playlists {
-    /// The multivariant playlist, `/{app}/{stream}.m3u8` or `.ts.m3u8`.
-    pub multivariant: Text,
-    /// The media playlist, `/{app}/{stream}/fmp4.m3u8` or `ts.m3u8`.
+    /// The multivariant playlist, `/{app}/{stream}.m3u8` or `.ts.m3u8`; of [`Feed::Main`] only.
+    pub multivariant: Option<Text>,
+    /// The media playlist, `/{app}/{stream}/fmp4.m3u8` or [`Feed::playlist_name`].
     pub media: Text,
+    /// The I-frame playlist; of [`Feed::Main`] with video only.
+    pub iframes: Option<Text>,
     /// The media playlist without the lines that a client has already; `None` where it would
     /// leave nothing out. Low latency only.
     pub delta: Option<Text>,
+    /// What the multivariant playlist says.
+    pub(crate) says: Option<Arc<Multivariant>>,
     /// Media sequence number of the newest complete segment.
     pub last_sequence: u64,
     /// How many parts that one has.
@@ -59,7 +65,7 @@ pub struct Playlists {
     pub(crate) open: Option<OpenSegment>,
     /// Where the playlist is one of low latency.
     pub(crate) low_latency: Option<LowLatency>,
-    /// All segments that can be fetched, listed or not, in order without gap.
+    /// All segments that can be fetched, listed or not, in order.
     pub(crate) segments: Arc<[Stored]>,
 }
 
@@ -89,7 +95,8 @@ pub(crate) struct Stored {
     pub(crate) sequence: u64,
     pub(crate) duration_ms: u64,
     pub(crate) wall_ms: i64,
-    pub(crate) discontinuity: bool,
+    /// It does not follow the segment before.
+    pub(crate) broke: bool,
     pub(crate) independent: bool,
     pub(crate) init: Option<u32>,
     pub(crate) body: Body,
@@ -120,7 +127,7 @@ pub struct Complete {
     pub duration_ms: u64,
     /// Wall time of its first unit.
     pub begins: WallTime,
-    /// A discontinuity stands before it.
+    /// It does not follow the segment before it, also where the playlist begins with it.
     pub discontinuity: bool,
     /// A decoder can start at its first picture.
     pub independent: bool,
@@ -165,38 +172,38 @@ impl LowLatency {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Init {
+    pub(crate) feed: Feed,
     pub(crate) version: u32,
     pub(crate) body: Bytes,
     pub(crate) has_video: HasVideo,
 }
 
 impl Presentation {
-    /// What this container offers.
+    /// What this feed offers.
     #[must_use]
-    pub fn rendition(&self, container: Container) -> &Rendition {
-        let [fmp4, ts] = &self.renditions;
-        match container {
-            Container::Fmp4 => fmp4,
-            Container::Ts => ts,
-        }
+    pub fn rendition(&self, feed: impl Into<Feed>) -> &Rendition {
+        static OFF: Rendition = Rendition::Off;
+        let feed = feed.into();
+        let found = self.renditions.iter().find(|(other, _)| *other == feed);
+        found.map_or(&OFF, |(_, rendition)| rendition)
     }
 
     /// The multivariant playlist of this container, once there is something to play.
     #[must_use]
     pub fn multivariant(&self, container: Container) -> Option<&Text> {
-        self.ready(container).map(|ready| &ready.multivariant)
+        self.ready(container.into())?.multivariant.as_ref()
     }
 
-    /// The media playlist of this container, once there is something to play.
+    /// The media playlist of this feed, once there is something to play.
     #[must_use]
-    pub fn media(&self, container: Container) -> Option<&Text> {
-        self.ready(container).map(|ready| &ready.media)
+    pub fn media(&self, feed: impl Into<Feed>) -> Option<&Text> {
+        self.ready(feed.into()).map(|ready| &ready.media)
     }
 
-    /// Whether the media playlist of this container has parts, and requests may wait for it.
+    /// Whether the media playlist of this feed has parts, and requests may wait for it.
     #[must_use]
-    pub fn is_low_latency(&self, container: Container) -> bool {
-        self.ready(container)
+    pub fn is_low_latency(&self, feed: impl Into<Feed>) -> bool {
+        self.ready(feed.into())
             .is_some_and(|ready| ready.low_latency.is_some())
     }
 
@@ -204,11 +211,15 @@ impl Presentation {
     /// but will be.
     #[must_use]
     pub fn is_hinted(&self, name: &str) -> bool {
-        let Some(ResourceName::Part { sequence, part }) = container::parse_name(self.epoch, name)
+        let Some(ResourceName::Part {
+            feed,
+            sequence,
+            part,
+        }) = container::parse_name(self.epoch, name)
         else {
             return false;
         };
-        self.ready(Container::Fmp4)
+        self.ready(feed)
             .and_then(|ready| ready.low_latency?.hint)
             .is_some_and(|hint| hint == (sequence, part))
     }
@@ -219,13 +230,18 @@ impl Presentation {
     #[must_use]
     pub fn resource(&self, name: &str) -> Option<Resource> {
         let (body, content_type) = match container::parse_name(self.epoch, name)? {
-            ResourceName::Init { version } => {
-                let init = self.inits.iter().find(|init| init.version == version)?;
+            ResourceName::Init { feed, version } => {
+                let mut inits = self.inits.iter();
+                let init = inits.find(|init| init.feed == feed && init.version == version)?;
                 let body = Body::from(init.body.clone());
                 (body, Container::Fmp4.media_type(init.has_video))
             }
-            ResourceName::Part { sequence, part } => {
-                let ready = self.ready(Container::Fmp4)?;
+            ResourceName::Part {
+                feed,
+                sequence,
+                part,
+            } => {
+                let ready = self.ready(feed)?;
                 let open = ready.open.as_ref().filter(|o| o.sequence == sequence);
                 let (parts, has_video) = match open {
                     Some(open) => (&open.parts[..], open.has_video),
@@ -237,15 +253,14 @@ impl Presentation {
                 let body = parts.get(part)?.body.clone()?;
                 (body.into(), Container::Fmp4.media_type(has_video))
             }
-            ResourceName::Segment {
-                container,
-                sequence,
-            } => {
-                let stored = self.ready(container)?.stored(sequence)?;
-                (stored.body.clone(), container.media_type(stored.has_video))
+            ResourceName::Segment { feed, sequence } => {
+                let stored = self.ready(feed)?.stored(sequence)?;
+                let content_type = feed.container().media_type(stored.has_video);
+                (stored.body.clone(), content_type)
             }
         };
-        Some(Resource {
+        // What is listed as a gap is not there.
+        (!body.is_empty()).then(|| Resource {
             body,
             content_type,
             etag: format!("\"{name}\"").into(),
@@ -258,17 +273,19 @@ impl Presentation {
         container: Container,
         last: Option<u64>,
     ) -> impl Iterator<Item = Complete> {
-        let stored = self.ready(container).map(|ready| &ready.segments[..]);
+        let feed = Feed::Main(container);
+        let stored = self.ready(feed).map(|ready| &ready.segments[..]);
         let stored = stored.unwrap_or_default().iter();
         let new = stored.filter(move |stored| last.is_none_or(|last| stored.sequence > last));
         new.map(move |stored| Complete {
             sequence: stored.sequence,
             duration_ms: stored.duration_ms,
             begins: WallTime(stored.wall_ms),
-            discontinuity: stored.discontinuity,
+            discontinuity: stored.broke,
             independent: stored.independent,
             init: stored.init.and_then(|version| {
-                let init = self.inits.iter().find(|init| init.version == version)?;
+                let mut inits = self.inits.iter().filter(|init| init.feed == feed);
+                let init = inits.find(|init| init.version == version)?;
                 Some((version, init.body.clone()))
             }),
             body: stored.body.clone(),
@@ -288,7 +305,8 @@ impl Presentation {
     #[must_use]
     pub fn key(&self, name: &str) -> Option<Key> {
         let number = container::parse_key_name(self.epoch, name)?;
-        let ready = Container::ALL.into_iter().filter_map(|c| self.ready(c));
+        let ready = self.renditions.iter();
+        let ready = ready.filter_map(|(feed, _)| self.ready(*feed));
         let mut keys = ready.flat_map(|ready| {
             let open = ready.open.iter().filter_map(|open| open.key.as_ref());
             let stored = ready.segments.iter();
@@ -311,18 +329,28 @@ impl Presentation {
         self.ended
     }
 
-    fn ready(&self, container: Container) -> Option<&Playlists> {
-        match self.rendition(container) {
+    pub(crate) fn ready(&self, feed: Feed) -> Option<&Playlists> {
+        match self.rendition(feed) {
             Rendition::Ready(ready) => Some(ready),
             _ => None,
         }
     }
 }
 
+/// The multivariant playlist of a ladder of this name (its stream part), whose media playlists are
+/// those of `rungs`, [`Feed::Main`] of this container, below the folders of the ladder and of their
+/// own names; `None` when none of them has one.
+#[must_use]
+pub fn ladder_playlist(container: Container, name: &str, rungs: &[&Playlists]) -> Option<Text> {
+    let says = rungs.iter().filter_map(|rung| rung.says.as_deref());
+    let says: Vec<&Multivariant> = says.collect();
+    (!says.is_empty()).then(|| playlist::ladder(container, name, &says))
+}
+
 impl Playlists {
     fn stored(&self, sequence: u64) -> Option<&Stored> {
-        let first = self.segments.first()?.sequence;
-        let index = usize::try_from(sequence.checked_sub(first)?).ok()?;
-        self.segments.get(index)
+        let stored = &self.segments;
+        let index = stored.binary_search_by_key(&sequence, |s| s.sequence);
+        stored.get(index.ok()?)
     }
 }

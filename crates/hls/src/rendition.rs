@@ -1,4 +1,4 @@
-//! One container of a stream: its muxer, its window, its playlists.
+//! One feed of a stream: its muxer, its window, its playlists.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,26 +7,29 @@ use media::config::VideoParams;
 use media::{AccessUnit, Dts, Track, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
-use crate::bandwidth::Meter;
+use crate::bandwidth::{Declared, Meter};
 use crate::body::{Body, Part};
 use crate::container::{Container, HasVideo};
 use crate::encryption::{Method, Numbered, Seal};
+use crate::feed::Feed;
 use crate::mux::{Change, Mux, Samples};
 use crate::parts::Mark;
-use crate::playlist::{self, FrameRate};
-use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists};
-use crate::window::{PART_OVERHEAD, Rules, Segment, Window};
+use crate::playlist::{self, FrameRate, Multivariant, Report};
+use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists, Text};
+use crate::window::{ByteRange, PART_OVERHEAD, Rules, Segment, Window};
 
 /// What is known of a segment when it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Opening {
     /// Its number, when the rendition has no numbers yet.
     pub(crate) sequence: u64,
-    /// Discontinuities of the stream before it, counted from the first segment's.
+    /// Discontinuities of the stream up to its begin, counted from the first segment's.
     pub(crate) discontinuities: u64,
     pub(crate) wall_ms: i64,
     /// The timeline broke before it.
     pub(crate) broke: bool,
+    /// What a feed in fMP4 carries changed: all of them say so, since they are one presentation.
+    pub(crate) changed: bool,
     /// What it is encrypted with.
     pub(crate) key: Option<Arc<Numbered>>,
 }
@@ -48,7 +51,6 @@ pub(crate) struct Cut {
 /// What all renditions of a stream have in common when they render.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Common<'a> {
-    pub(crate) stream: &'a str,
     pub(crate) epoch: u64,
     pub(crate) target_ms: u64,
     /// The part target, where there are parts.
@@ -56,6 +58,25 @@ pub(crate) struct Common<'a> {
     /// The next unit is expected to begin a segment.
     pub(crate) cut_due: bool,
     pub(crate) ended: bool,
+    /// How far the feeds of the multivariant playlist are, with the feed they are about.
+    pub(crate) reports: &'a [(Feed, Option<Report>)],
+    /// How far the other rungs of the ladder are.
+    pub(crate) rungs: &'a [Report],
+}
+
+/// What a multivariant playlist can say of a feed.
+#[derive(Clone, Debug)]
+pub(crate) struct Offer {
+    pub(crate) independent: bool,
+    pub(crate) bandwidth: Declared,
+    /// Of its first pictures alone.
+    pub(crate) iframe_bandwidth: Declared,
+    pub(crate) codecs: Vec<String>,
+    pub(crate) video_codecs: Vec<String>,
+    /// Width and height in pixels.
+    pub(crate) resolution: Option<(u32, u32)>,
+    pub(crate) frame_rate: Option<FrameRate>,
+    pub(crate) has_video: bool,
 }
 
 /// The segment that is being made in parts.
@@ -64,6 +85,7 @@ pub(crate) struct Opened {
     pub(crate) sequence: u64,
     pub(crate) wall_ms: i64,
     pub(crate) discontinuity: bool,
+    broke: bool,
     pub(crate) init: Option<u32>,
     /// How it is encrypted.
     pub(crate) seal: Option<Seal>,
@@ -72,6 +94,7 @@ pub(crate) struct Opened {
     has_picture: bool,
     pub(crate) parts: Vec<Part>,
     bytes: usize,
+    picture: Option<ByteRange>,
 }
 
 impl Opened {
@@ -87,8 +110,9 @@ impl Opened {
 
 #[derive(Debug)]
 pub(crate) struct Rendition {
-    container: Container,
+    feed: Feed,
     epoch: u64,
+    /// How its segments are encrypted.
     method: Option<Method>,
     enabled: bool,
     mux: Mux,
@@ -98,6 +122,8 @@ pub(crate) struct Rendition {
     refusal: Option<Arc<str>>,
     /// Something changed since the last listed segment.
     changed: bool,
+    /// A segment was listed.
+    begun: bool,
     /// Number of the init segment in use; the next is made when a segment needs it.
     init_version: u32,
     init_is_stale: bool,
@@ -110,17 +136,20 @@ pub(crate) struct Rendition {
     /// What was said of the last segment.
     about: Arc<About>,
     meter: Meter,
+    iframe_meter: Meter,
+    multivariant: Option<(Text, Arc<Multivariant>)>,
     rendered: Option<Arc<Playlists>>,
     renders: u64,
     dirty: bool,
 }
 
 impl Rendition {
-    /// A rendition of nothing yet; `method`: how its segments are encrypted.
-    pub(crate) fn new(container: Container, epoch: u64, method: Option<Method>) -> Self {
-        let (mux, _) = Mux::new(container, samples(method), &TrackList::default());
+    /// A rendition of nothing yet; `method`: how the stream is encrypted.
+    pub(crate) fn new(feed: Feed, epoch: u64, method: Option<Method>) -> Self {
+        let method = method.map(|method| method.of(feed.container()));
+        let (mux, _) = Mux::new(feed.container(), Samples::of(method), &TrackList::default());
         Self {
-            container,
+            feed,
             epoch,
             method,
             enabled: false,
@@ -129,6 +158,7 @@ impl Rendition {
             left_out: Vec::new(),
             refusal: None,
             changed: false,
+            begun: false,
             init_version: 0,
             init_is_stale: true,
             inits: VecDeque::new(),
@@ -138,10 +168,16 @@ impl Rendition {
             frame_rate: None,
             about: Arc::default(),
             meter: Meter::default(),
+            iframe_meter: Meter::default(),
+            multivariant: None,
             rendered: None,
             renders: 0,
             dirty: true,
         }
+    }
+
+    pub(crate) fn feed(&self) -> Feed {
+        self.feed
     }
 
     pub(crate) fn is_enabled(&self) -> bool {
@@ -206,16 +242,17 @@ impl Rendition {
         self.window.last_discontinuity_sequence()
     }
 
-    /// The stream has these tracks from the next segment on; `others` are left out of HLS whatever
-    /// the container.
-    pub(crate) fn set_tracks(&mut self, tracks: &TrackList, others: &[LeftOut]) {
+    /// The stream has these tracks from the next segment on; `others` are left out of the feed
+    /// whatever its container.
+    pub(crate) fn set_tracks(&mut self, all: &TrackList, others: &[LeftOut]) -> Change {
+        let tracks = &self.feed.select(all);
         let (change, mut left_out) =
             self.mux
-                .set_tracks(&self.carried, samples(self.method), tracks);
+                .set_tracks(&self.carried, Samples::of(self.method), tracks);
         self.refusal = self
             .mux
             .is_empty()
-            .then(|| refusal(tracks, &left_out))
+            .then(|| refusal(self.feed, all, tracks, &left_out))
             .flatten();
         left_out.extend_from_slice(others);
         self.left_out = left_out;
@@ -226,6 +263,7 @@ impl Rendition {
             self.changed = true;
             self.frame_rate = None;
         }
+        change
     }
 
     /// Muxes the next part of the open segment; the first one opens it.
@@ -240,18 +278,26 @@ impl Rendition {
             let opened = self.open(opening.clone());
             self.open = Some(opened);
         }
-        let body = self.mux.segment(units, ends);
+        let muxed = self.mux.segment(units, ends, self.video_track());
         let picture = self.first_picture(units);
         let sound_only = self.has_video() == HasVideo::No;
         if let Some(open) = &mut self.open {
             // INDEPENDENT-SEGMENTS is no longer said as soon as a segment is known to be none.
             self.independent &= open.has_picture || picture != Some(false);
+            if let Some(muxed) = &muxed {
+                if !open.has_picture {
+                    open.picture = muxed.picture.map(|len| ByteRange {
+                        offset: open.bytes,
+                        len,
+                    });
+                }
+                open.bytes += muxed.bytes.len();
+            }
             open.has_picture |= picture.is_some();
-            open.bytes += body.as_ref().map_or(0, bytes::Bytes::len);
             open.parts.push(Part {
                 duration_ms,
                 independent: picture.unwrap_or(sound_only),
-                body,
+                body: muxed.map(|muxed| muxed.bytes),
             });
         }
         self.dirty |= self.shown().is_some();
@@ -262,15 +308,26 @@ impl Rendition {
         let segment = if self.makes_parts() && !cut.marks.is_empty() {
             self.complete(cut)
         } else {
-            let opened = self.open(cut.opening.clone());
-            let body = self.mux.segment(&cut.units, &cut.ends);
-            body.map(|body| {
-                let body = match &opened.seal {
-                    Some(seal) => seal.seal(body),
-                    None => body,
-                };
-                (opened, body.into())
-            })
+            let mut opened = self.open(cut.opening.clone());
+            let video = self.video_track();
+            let muxed = self.mux.segment(&cut.units, &cut.ends, video);
+            let picture = muxed.as_ref().and_then(|muxed| muxed.picture);
+            // Of a chain of blocks nothing can be read alone.
+            opened.picture = picture
+                .filter(|_| self.method != Some(Method::Aes128))
+                .map(|len| ByteRange { offset: 0, len });
+            match (muxed, &opened.seal) {
+                (Some(muxed), Some(seal)) => {
+                    let sealed = seal.seal(muxed.bytes);
+                    Some((opened, sealed.into()))
+                }
+                (Some(muxed), None) => Some((opened, muxed.bytes.into())),
+                // Beside the main feed it is a gap: their numbers stay the same.
+                (None, _) if !self.is_main() && !self.window.is_empty() => {
+                    Some((opened, Body::from(bytes::Bytes::new())))
+                }
+                (None, _) => None,
+            }
         };
         self.frame_rate = self.frame_rate.or(cut.frame_rate);
         let Some((opened, body)) = segment else {
@@ -288,11 +345,18 @@ impl Rendition {
             has_video: opened.has_video,
             body,
             independent: self.first_picture(&cut.units).unwrap_or(true),
+            broke: opened.broke,
             about: self.about(),
+            picture: opened.picture,
         };
         self.independent &= segment.independent;
         self.meter
             .add(segment.duration_ms, segment.body.len(), target_ms);
+        if let Some(picture) = segment.picture {
+            self.iframe_meter
+                .add(segment.duration_ms, picture.len, target_ms);
+        }
+        self.begun = true;
         self.window.push(segment, rules);
         self.drop_inits();
         self.dirty = true;
@@ -300,7 +364,11 @@ impl Rendition {
 
     /// Whether segments are made in parts.
     pub(crate) fn makes_parts(&self) -> bool {
-        self.container == Container::Fmp4
+        self.feed.container() == Container::Fmp4
+    }
+
+    fn is_main(&self) -> bool {
+        matches!(self.feed, Feed::Main(_))
     }
 
     /// The parts of a segment that were not made while it was open, and all of them.
@@ -319,12 +387,13 @@ impl Rendition {
         }
         let mut opened = self.open.take()?;
         let body = Body::parts(std::mem::take(&mut opened.parts).into());
-        (!body.is_empty()).then_some((opened, body))
+        let is_kept = !body.is_empty() || (!self.is_main() && !self.window.is_empty());
+        is_kept.then_some((opened, body))
     }
 
     /// Begins a segment: decides what precedes it in the playlist.
     fn open(&mut self, opening: Opening) -> Opened {
-        self.changed |= opening.broke;
+        self.changed |= opening.broke || (opening.changed && self.makes_parts());
         if opening.broke {
             self.mux.discontinuity();
         }
@@ -341,21 +410,31 @@ impl Rendition {
         let seal = self
             .method
             .zip(opening.key)
-            .map(|(method, key)| Seal::new(method, self.container, self.epoch, sequence, &key));
+            .map(|(method, key)| Seal::new(method, self.feed, self.epoch, sequence, &key));
         if let Some(protection) = seal.as_ref().and_then(|s| s.protection(self.epoch)) {
             self.mux.protect(&protection);
         }
+        let changed = std::mem::take(&mut self.changed);
         Opened {
             sequence,
             seal,
             wall_ms: opening.wall_ms,
-            discontinuity: std::mem::take(&mut self.changed) && !first,
+            discontinuity: changed && !first,
+            broke: changed && self.begun,
             init: self.init(has_video),
             has_video,
             has_picture: false,
             parts: Vec::new(),
             bytes: 0,
+            picture: None,
         }
+    }
+
+    /// Begins anew: its next segment is the first that is listed, whatever its number.
+    pub(crate) fn restart(&mut self) {
+        self.window.clear();
+        self.open = None;
+        self.changed = true;
     }
 
     /// Frees the oldest removed segment; false when there is none.
@@ -368,6 +447,11 @@ impl Rendition {
     pub(crate) fn drop_listed(&mut self) -> bool {
         let dropped = self.window.drop_listed();
         self.after_drop(dropped)
+    }
+
+    /// Whether the playlists will be rendered anew.
+    pub(crate) fn is_dirty(&self) -> bool {
+        self.enabled && self.dirty
     }
 
     /// The playlists must say something new.
@@ -395,22 +479,45 @@ impl Rendition {
         self.inits.iter()
     }
 
+    /// Sets the multivariant playlist, which says what others offer too.
+    pub(crate) fn set_multivariant(&mut self, says: Multivariant) {
+        self.multivariant = Some((playlist::multivariant(&says), Arc::new(says)));
+    }
+
+    /// The newest segment and part that clients can know of; none before there is a part.
+    pub(crate) fn position(&self) -> Option<(u64, u64)> {
+        let newest = match self.shown() {
+            Some(open) => (open.sequence, open.parts.len()),
+            None => {
+                let last = self.window.listed().next_back()?;
+                (last.sequence, last.body.as_parts().len())
+            }
+        };
+        let parts = u64::try_from(newest.1).ok()?;
+        Some((newest.0, parts.checked_sub(1)?))
+    }
+
+    /// What a multivariant playlist says of it; none before there is something to play.
+    pub(crate) fn offer(&self) -> Option<Offer> {
+        (!self.window.is_empty()).then(|| Offer {
+            independent: self.independent,
+            bandwidth: self.meter.declared(),
+            iframe_bandwidth: self.iframe_meter.declared(),
+            codecs: self.mux.codec_strings(),
+            video_codecs: self.video_codecs(),
+            resolution: self.resolution(),
+            frame_rate: self.shown_frame_rate(),
+            has_video: self.video().is_some(),
+        })
+    }
+
     fn render(&self, common: Common<'_>) -> Playlists {
         let head = playlist::Head {
-            container: self.container,
+            feed: self.feed,
             epoch: common.epoch,
             target_seconds: common.target_ms / 1_000,
             independent: self.independent,
             ended: common.ended,
-        };
-        let variant = playlist::Variant {
-            container: self.container,
-            stream: common.stream,
-            independent: self.independent,
-            bandwidth: self.meter.declared(),
-            codecs: self.mux.codec_strings(),
-            resolution: self.resolution(),
-            frame_rate: self.shown_frame_rate(),
         };
         let low_latency = common
             .part_ms
@@ -421,7 +528,11 @@ impl Rendition {
             });
         let open = self.shown();
         let (media, delta) = match low_latency {
-            Some(low_latency) => playlist::low_latency_media(head, low_latency, &self.window, open),
+            Some(low_latency) => {
+                let mut reports = self.reports(common.reports);
+                reports.extend_from_slice(common.rungs);
+                playlist::low_latency_media(head, low_latency, &self.window, open, &reports)
+            }
             None => (playlist::media(head, &self.window), None),
         };
         let last_parts = self
@@ -429,9 +540,15 @@ impl Rendition {
             .listed()
             .next_back()
             .map_or(0, |segment| segment.body.as_parts().len());
+        // Of a chain of blocks no picture can be read alone.
+        let has_pictures = self.is_main()
+            && self.has_video() == HasVideo::Yes
+            && self.method != Some(Method::Aes128);
         Playlists {
-            multivariant: playlist::multivariant(variant),
+            multivariant: self.multivariant.as_ref().map(|(text, _)| text.clone()),
+            says: self.multivariant.as_ref().map(|(_, says)| Arc::clone(says)),
             media,
+            iframes: has_pictures.then(|| playlist::iframes(head, &self.window)),
             delta,
             last_sequence: self.window.last_sequence().unwrap_or(0),
             last_parts: u32::try_from(last_parts).unwrap_or(u32::MAX),
@@ -444,6 +561,23 @@ impl Rendition {
             low_latency,
             segments: self.window.stored().collect(),
         }
+    }
+
+    /// What this feed says of the others. One that nobody has asked for yet begins, when somebody
+    /// does, with what this one has.
+    fn reports(&self, all: &[(Feed, Option<Report>)]) -> Vec<Report> {
+        let own = self.position();
+        let others = all.iter().filter(|(feed, _)| *feed != self.feed);
+        others
+            .filter_map(|(feed, report)| match report {
+                Some(report) => Some(report.clone()),
+                None => own.map(|(sequence, part)| Report {
+                    uri: feed.playlist_name().to_owned(),
+                    sequence,
+                    part,
+                }),
+            })
+            .collect()
     }
 
     /// Sequence number and index of the part that comes next.
@@ -461,6 +595,7 @@ impl Rendition {
         if std::mem::take(&mut self.init_is_stale) {
             self.init_version += 1;
             self.inits.push_back(Init {
+                feed: self.feed,
                 version: self.init_version,
                 body,
                 has_video,
@@ -518,6 +653,19 @@ impl Rendition {
         Arc::clone(&self.about)
     }
 
+    fn video_track(&self) -> Option<TrackId> {
+        let mut carried = self.carried.iter();
+        let video = carried.find(|track| track.kind() == TrackKind::Video)?;
+        Some(video.id)
+    }
+
+    /// RFC 6381 names of the pictures alone.
+    fn video_codecs(&self) -> Vec<String> {
+        let video = self.carried.iter().filter(|t| t.kind() == TrackKind::Video);
+        let configs = video.filter_map(|track| track.config.as_ref().ok());
+        configs.map(media::CodecConfig::codec_string).collect()
+    }
+
     fn video(&self) -> Option<VideoParams> {
         let configs = self.carried.iter().filter_map(|t| t.config.as_ref().ok());
         configs.filter_map(media::CodecConfig::video).next()
@@ -535,13 +683,6 @@ impl Rendition {
     }
 }
 
-fn samples(method: Option<Method>) -> Samples {
-    match method {
-        Some(Method::Cbcs) => Samples::Encrypted,
-        Some(Method::Aes128) | None => Samples::Clear,
-    }
-}
-
 fn stated_frame_rate(video: VideoParams) -> Option<FrameRate> {
     let (num, den) = video.frame_rate?;
     // Some encoders write their clock's rate: what no screen shows is measured instead.
@@ -554,10 +695,24 @@ fn stated_frame_rate(video: VideoParams) -> Option<FrameRate> {
 }
 
 /// Why nothing can be served, unless a configuration may still arrive.
-fn refusal(tracks: &TrackList, left_out: &[LeftOut]) -> Option<Arc<str>> {
+fn refusal(
+    feed: Feed,
+    all: &TrackList,
+    tracks: &TrackList,
+    left_out: &[LeftOut],
+) -> Option<Arc<str>> {
     let waits = |track: &Arc<Track>| matches!(track.config, Err(media::Unconfigured::Missing));
-    if tracks.is_empty() || tracks.iter().any(waits) {
+    if all.is_empty() || all.iter().any(waits) {
         return None;
+    }
+    if tracks.is_empty() {
+        let what = match feed {
+            Feed::Main(_) => return None,
+            Feed::Video => "no video".to_owned(),
+            Feed::Audio(0) => "no audio".to_owned(),
+            Feed::Audio(n) => format!("no audio track {n} beside the default one"),
+        };
+        return Some(format!("the stream has {what}").into());
     }
     let reasons: Vec<String> = left_out
         .iter()

@@ -5,7 +5,7 @@
 //! [ 12 13 14 15 16 17 18 ]  [ 19 20 21 22 23 24 25 ]  ◀── push
 //! ```
 //!
-//! Sequence numbers run over both without gap. Time here is what the playlist has gained since it
+//! Sequence numbers run over both without gap, but where [`Window::clear`] was called. Time here is what the playlist has gained since it
 //! began, in milliseconds: it needs no clock, and in a live stream it passes as fast as the wall's.
 
 use std::collections::VecDeque;
@@ -34,11 +34,23 @@ pub(crate) struct Segment {
     pub(crate) init: Option<u32>,
     /// How it is encrypted.
     pub(crate) seal: Option<Seal>,
+    /// Empty where nothing of the feed came in its time (`GAP`).
     pub(crate) body: Body,
     pub(crate) has_video: HasVideo,
     /// A decoder can start at its first picture.
     pub(crate) independent: bool,
+    /// It does not follow the segment before, also where the list begins with it.
+    pub(crate) broke: bool,
     pub(crate) about: Arc<About>,
+    /// Where in it the first picture is, when a decoder can start there.
+    pub(crate) picture: Option<ByteRange>,
+}
+
+/// Bytes of a segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ByteRange {
+    pub(crate) offset: usize,
+    pub(crate) len: usize,
 }
 
 /// How much is listed.
@@ -93,6 +105,14 @@ impl Window {
             .is_some_and(|removed| removed.until_ms <= self.gained_ms)
         {
             self.drop_removed();
+        }
+    }
+
+    /// Lists nothing any more; what was listed stays fetchable for its time. Numbers may go on
+    /// anywhere.
+    pub(crate) fn clear(&mut self) {
+        while !self.listed.is_empty() {
+            self.remove_front();
         }
     }
 
@@ -171,7 +191,7 @@ impl Window {
             sequence: segment.sequence,
             duration_ms: segment.duration_ms,
             wall_ms: segment.wall_ms,
-            discontinuity: segment.discontinuity,
+            broke: segment.broke,
             independent: segment.independent,
             init: segment.init,
             body: segment.body.clone(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use hls::{Config, Container, Encryption, Method, Rotation, Segmenter};
+use hls::{Config, Container, Encryption, Feed, Method, Rotation, Segmenter};
 use insta::assert_snapshot;
 use media::AccessUnit;
 use support::checker::Checker;
@@ -226,6 +226,11 @@ fn keys_are_named_exactly_and_only_those_of_what_can_be_fetched() {
 #[test]
 fn tracks_whose_samples_cannot_be_encrypted_are_left_out_with_the_reason() {
     let config = media::CodecConfig::parse(media::Codec::Vp9, &hex("001f820202020000")).unwrap();
+    let media::CodecConfig::Vp9(mut config) = config else {
+        panic!("{config:?}");
+    };
+    (config.params.width, config.params.height) = (320, 180);
+    let config = media::CodecConfig::Vp9(config);
     let vp9 = media::Track::new(VIDEO, media::Timescale::MILLIS, config);
     for (method, refused) in [(Method::Aes128, false), (Method::Cbcs, true)] {
         let config = encrypted(support::config(), method, Rotation::Never);
@@ -236,5 +241,90 @@ fn tracks_whose_samples_cannot_be_encrypted_are_left_out_with_the_reason() {
         if refused {
             assert!(reasons[0].contains("aes-128 covers all"), "{reasons:?}");
         }
+    }
+}
+
+/// The sound alone of these settings, watched from its first segment on.
+fn sound_alone(config: Config) -> Checker {
+    let mut segmenter = segmenter_of(config, &both());
+    segmenter.enable(Feed::Audio(0));
+    let mut checker = Checker::default();
+    for unit in movie(0, 230, 40, 50) {
+        feed(&mut segmenter, &[unit]);
+        if let Some(presentation) = segmenter.changed() {
+            checker.check(&presentation, Feed::Audio(0));
+        }
+    }
+    checker
+}
+
+#[test]
+fn sound_alone_is_encrypted_like_the_whole() {
+    let open = sound_alone(low_latency());
+    for method in [Method::Aes128, Method::Cbcs] {
+        let sealed = sound_alone(encrypted(low_latency(), method, every(2)));
+        let (open, sealed) = (open.segments(), sealed.segments());
+        assert_eq!((open.len(), sealed.len()), (4, 4));
+        for (open, sealed) in open.iter().zip(sealed) {
+            assert!(sealed.key.is_some(), "{method:?}");
+            let [want, got] = [&open.body, &sealed.clear].map(|s| media_of(s).concat());
+            assert_eq!(got, want, "{method:?} {}", sealed.uri);
+            assert_ne!(sealed.body, sealed.clear, "{method:?}");
+        }
+    }
+}
+
+#[test]
+fn what_sound_alone_costs_is_said_before_it_is_made() {
+    for method in [Method::Aes128, Method::Cbcs] {
+        let config = encrypted(low_latency(), method, every(1));
+        let mut segmenter = segmenter_of(config, &both());
+        feed(&mut segmenter, &movie(0, 200, 40, 50));
+        let mut sound = || {
+            let presentation = segmenter.changed().unwrap();
+            let playlist = multivariant(&presentation, Container::Fmp4);
+            let mut variants = playlist.variants.iter();
+            let sound = variants.find(|v| v.uri == "demo/audio.m3u8").unwrap();
+            let bandwidth = sound.average_bandwidth.unwrap();
+            segmenter.enable(Feed::Audio(0));
+            feed(&mut segmenter, &movie(8_000, 400, 40, 50));
+            bandwidth
+        };
+        let (promised, sent) = (sound(), sound());
+        assert!(promised.abs_diff(sent) * 100 < sent, "{promised} {sent}");
+    }
+}
+
+#[test]
+fn key_frames_alone_need_samples_that_are_encrypted_one_by_one() {
+    for (method, container, is_offered) in [
+        (Method::Aes128, Container::Fmp4, false),
+        (Method::Aes128, Container::Ts, false),
+        (Method::Cbcs, Container::Fmp4, true),
+        (Method::Cbcs, Container::Ts, false),
+    ] {
+        let mut segmenter = segmenter_of(encrypted(low_latency(), method, every(2)), &both());
+        feed(&mut segmenter, &movie(0, 230, 40, 50));
+        let presentation = segmenter.changed().unwrap();
+        let playlist = multivariant(&presentation, container);
+        let offered = playlist.variants.iter().any(|variant| variant.is_i_frame);
+        let hls::Rendition::Ready(ready) = presentation.rendition(container) else {
+            panic!("nothing to play");
+        };
+        let what = format!("{method:?} {container:?}");
+        assert_eq!(
+            (offered, ready.iframes.is_some()),
+            (is_offered, is_offered),
+            "{what}"
+        );
+        let Some(text) = &ready.iframes else { continue };
+        let text = std::str::from_utf8(&text.body).unwrap();
+        let keys = |text: &str| -> Vec<String> {
+            let keys = text.lines().filter(|line| line.starts_with("#EXT-X-KEY:"));
+            keys.map(str::to_owned).collect()
+        };
+        let whole = support::text(&presentation, container);
+        assert_eq!(keys(text), keys(&whole)[..2], "of complete segments");
+        assert!(keys(text)[0].contains("SAMPLE-AES"));
     }
 }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use hls::{Container, Rendition, Segmenter, WallTime};
+use hls::{Container, PlaylistName, Rendition, Segmenter, WallTime};
 use media::{AccessUnit, Codec, CodecConfig, Dts, FourCc, Timescale, Track, TrackId, Unconfigured};
 use support::checker::Checker;
 use support::*;
@@ -388,8 +388,8 @@ fn resources_have_types_and_tags() {
         assert!(presentation.resource(name).is_none(), "{name}");
     }
     assert_eq!(
-        Container::from_playlist_name("ts.m3u8"),
-        Some(Container::Ts)
+        PlaylistName::parse("ts.m3u8").map(PlaylistName::feed),
+        Some(Container::Ts.into())
     );
 }
 

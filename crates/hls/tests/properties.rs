@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use hls::{Config, Container, Method, Rotation, Segmenter, WallTime};
+use hls::{Config, Container, Feed, Method, Presentation, Rotation, Segmenter, WallTime};
 use media::{AccessUnit, TrackId};
 use proptest::prelude::*;
 use support::checker::Checker;
@@ -100,22 +100,28 @@ fn append(all: &mut Times, more: Times) {
 /// Watches both containers after each unit, as the busiest viewer could.
 struct Watch {
     checkers: [Checker; 2],
-    parts: Option<low_latency::Checker>,
+    sound: Checker,
+    parts: Vec<low_latency::Checker>,
 }
 
 impl Watch {
     fn new(config: &Config) -> Self {
         Self {
             checkers: Default::default(),
-            parts: config
-                .part
-                .filter(|_| {
-                    config
+            sound: Checker::default(),
+            parts: match config.part {
+                Some(_)
+                    if config
                         .encryption
                         .as_ref()
-                        .is_none_or(|e| e.method == Method::Cbcs)
-                })
-                .map(|_| low_latency::Checker::default()),
+                        .is_none_or(|e| e.method == Method::Cbcs) =>
+                {
+                    [Feed::Main(Container::Fmp4), Feed::Audio(0)]
+                        .map(low_latency::Checker::of_feed)
+                        .into()
+                }
+                _ => Vec::new(),
+            },
         }
     }
 
@@ -124,10 +130,36 @@ impl Watch {
             for (checker, container) in self.checkers.iter_mut().zip(Container::ALL) {
                 checker.check(&presentation, container);
             }
-            if let Some(parts) = &mut self.parts {
+            self.sound.check(&presentation, Feed::Audio(0));
+            for parts in &mut self.parts {
                 parts.check(&presentation);
             }
+            self.beside(&presentation);
         }
+    }
+
+    /// The sound alone is cut, numbered and dated as the whole is.
+    fn beside(&self, presentation: &Presentation) {
+        let feeds = [Feed::Main(Container::Fmp4), Feed::Audio(0)];
+        if feeds.iter().any(|feed| presentation.media(*feed).is_none()) {
+            return;
+        }
+        let [whole, sound] = feeds.map(|feed| {
+            let playlist = media(presentation, feed);
+            let mut discontinuity = playlist.discontinuity_sequence;
+            let lines = (playlist.media_sequence..).zip(playlist.segments.clone());
+            let lines = lines.map(|(sequence, segment)| {
+                discontinuity += u64::from(segment.discontinuity);
+                let date = segment.program_date_time;
+                (sequence, (millis(segment.duration), discontinuity, date))
+            });
+            lines.collect::<BTreeMap<_, _>>()
+        });
+        let first = whole.keys().next().max(sound.keys().next()).unwrap();
+        assert_eq!(
+            whole.range(first..).collect::<Vec<_>>(),
+            sound.range(first..).collect::<Vec<_>>()
+        );
     }
 
     fn feed(&mut self, segmenter: &mut Segmenter, units: &[AccessUnit], wall: i64) {
@@ -307,6 +339,9 @@ proptest! {
                 if index == catch_up {
                     segmenter.caught_up();
                     watch.look(&mut segmenter);
+                }
+                if index == catch_up / 2 {
+                    segmenter.enable(Feed::Audio(0));
                 }
                 if index == 2 * catch_up {
                     segmenter.enable(Container::Ts);

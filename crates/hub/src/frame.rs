@@ -16,6 +16,8 @@ pub struct Frame {
     /// video where there is one. Bounds in time are measured with it, as a track may run a minute
     /// ahead of another.
     pub clock_ms: i64,
+    /// What was added to the publisher's own times to make those of the stream, in milliseconds.
+    pub offset_ms: i64,
     /// Whether a late joiner may start here.
     pub join: bool,
 }

@@ -344,6 +344,7 @@ impl Publisher {
             item,
             time_ms,
             clock_ms: writer.clock_ms.unwrap_or(time_ms),
+            offset_ms: writer.timeline.offset_ms(),
             join,
         })));
     }

@@ -97,6 +97,12 @@ impl Timeline {
         self.newest.map(Dts)
     }
 
+    /// What is added to the publisher's unwrapped times now, in milliseconds; 0 before the first.
+    #[must_use]
+    pub fn offset_ms(&self) -> i64 {
+        self.epoch.map_or(0, |epoch| epoch.offset)
+    }
+
     /// Where a raw time lies on the stream's clock now; changes nothing. For data messages, which
     /// follow the clock of the media.
     #[must_use]

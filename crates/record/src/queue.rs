@@ -128,6 +128,7 @@ impl Inner {
                         item: Item::Tracks(tracks),
                         time_ms: frame.time_ms,
                         clock_ms: frame.clock_ms,
+                        offset_ms: frame.offset_ms,
                         join: false,
                     })));
                 }
@@ -175,6 +176,7 @@ mod tests {
             item: Item::Unit(unit),
             time_ms,
             clock_ms: time_ms,
+            offset_ms: 0,
             join,
         })
     }

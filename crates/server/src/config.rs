@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hls::LadderRule;
 use media::StreamName;
 
 use crate::hls::EncryptionRules;
@@ -72,6 +73,8 @@ pub struct HlsConfig {
     pub dvr: Option<DvrConfig>,
     /// Which streams are encrypted; `None`: no stream is.
     pub encryption: Option<Arc<dyn EncryptionRules>>,
+    /// Streams that are served as one.
+    pub ladders: Vec<LadderRule>,
     /// What bounds one stream's segmenter.
     pub limits: hls::Limits,
 }
@@ -140,6 +143,7 @@ impl Default for HlsConfig {
             idle: Duration::from_secs(60),
             dvr: None,
             encryption: None,
+            ladders: Vec::new(),
             limits: hls::Limits::default(),
         }
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! /{app}/{stream}.flv          endless FLV, also over WebSocket
 //! /{app}/{stream}.ts           endless MPEG-TS
-//! /{app}/{stream}.m3u8         HLS, fMP4     /{app}/{stream}/fmp4.m3u8     its media playlist
+//! /{app}/{stream}.m3u8         HLS, fMP4     /{app}/{stream}/fmp4.m3u8     its media playlist, and others: hls::PlaylistName
 //! /{app}/{stream}.ts.m3u8      HLS, MPEG-TS  /{app}/{stream}/ts.m3u8       its media playlist
 //! /{app}/{stream}/{file}       HLS segments: .m4s, .mp4, .ts, and keys: key-….bin
 //! ```
@@ -12,7 +12,7 @@
 //! `/live/cam1/ts.m3u8` is a media playlist of `live/cam1`, or HLS of the stream `ts` in the app
 //! `live/cam1`. The readings come in order; the first whose stream is known is meant.
 
-use hls::Container;
+use hls::{Container, PlaylistName};
 use media::{NameError, StreamName};
 
 /// One reading of a path.
@@ -24,8 +24,8 @@ pub(crate) enum Target {
     Ts(StreamName),
     /// Multivariant playlist.
     Multivariant(StreamName, Container),
-    /// Media playlist.
-    Playlist(StreamName, Container),
+    /// Media playlist or I-frame playlist.
+    Playlist(StreamName, PlaylistName),
     /// Segment, init segment or key of this file name.
     Resource(StreamName, String),
 }
@@ -53,6 +53,19 @@ impl Target {
     }
 }
 
+impl Target {
+    /// The same of another stream.
+    pub(crate) fn of(&self, name: StreamName) -> Self {
+        match self {
+            Self::Flv(_) => Self::Flv(name),
+            Self::Ts(_) => Self::Ts(name),
+            Self::Multivariant(_, container) => Self::Multivariant(name, *container),
+            Self::Playlist(_, playlist) => Self::Playlist(name, *playlist),
+            Self::Resource(_, file) => Self::Resource(name, file.clone()),
+        }
+    }
+}
+
 /// Reads `path`, still percent-encoded, without its query.
 pub(crate) fn read(path: &str) -> Readings {
     let mut found = Vec::new();
@@ -67,10 +80,10 @@ pub(crate) fn read(path: &str) -> Readings {
     if let Some(stem) = path.strip_suffix(".flv") {
         add(stem, &Target::Flv);
     } else if let Some(stem) = path.strip_suffix(".m3u8") {
-        if let Some(container) = Container::from_playlist_name(file)
+        if let Some(playlist) = PlaylistName::parse(file)
             && has_two_parts(folder)
         {
-            add(folder, &|name| Target::Playlist(name, container));
+            add(folder, &|name| Target::Playlist(name, playlist));
         }
         if let Some(stem) = stem.strip_suffix(".ts") {
             add(stem, &|name| Target::Multivariant(name, Container::Ts));
@@ -149,7 +162,7 @@ mod tests {
         assert_eq!(
             some("/live/cam1/ts.m3u8"),
             [
-                Target::Playlist(name("live/cam1"), Container::Ts),
+                Target::Playlist(name("live/cam1"), PlaylistName::Media(Container::Ts.into())),
                 Target::Multivariant(name("live/cam1/ts"), Container::Fmp4),
             ]
         );

@@ -14,6 +14,7 @@ use http::header::{
     HeaderName, ORIGIN, REFERRER_POLICY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use media::StreamName;
 
 use crate::cors::{Cors, MEDIA_METHODS};
 use crate::error::{Form, Problem, Reason, accepts_json};
@@ -319,7 +320,13 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
                     .and_then(|value| value.to_str().ok())
                     .unwrap_or_default(),
             );
-            let entry = admit_to_hls(&shared, target, &asker, parts.uri.query()).await?;
+            // Who may watch a ladder may watch its rungs below its name.
+            let (asked, target) = match shared.hls.through_ladder(target.name()) {
+                Some((ladder, rung)) => (ladder, &target.of(rung)),
+                None => (target.name().clone(), target),
+            };
+            let query = parts.uri.query();
+            let entry = admit_to_hls(&shared, target.name(), &asked, &asker, query).await?;
             let (links, is_new) = match entry {
                 Entrance::Known => (None, false),
                 Entrance::New => (None, true),
@@ -334,6 +341,7 @@ async fn media(State(shared): State<Arc<Shared>>, request: Request) -> Result<Re
                 links: links.as_ref(),
             };
             let answer = hls::serve(&shared.hls, request).await;
+            // Who may see a ladder's playlist is asked about each rung, once.
             if is_new && let Some(entry) = shared.hls.get(target.name()) {
                 entry.sessions.note_admitted(&asker);
             }
@@ -354,19 +362,28 @@ enum Entrance {
 
 /// Asks once per viewer, at its first request, which is the one that carries its key: players do
 /// not repeat a playlist's query in what the playlist names. Where links carry what lets in, every
-/// request is asked about.
+/// request is asked about. `asked` is the name that is meant, `name` that of the stream behind it.
 async fn admit_to_hls(
     shared: &Shared,
-    target: &Target,
+    name: &StreamName,
+    asked: &StreamName,
     asker: &Asker,
     query: Option<&str>,
 ) -> Result<Entrance, Problem> {
-    let name = target.name();
     let known = shared.hls.get(name);
     if known.is_some_and(|entry| entry.sessions.is_admitted(asker)) {
         return Ok(Entrance::Known);
     }
-    let links = shared.admit(name, "hls", Some(asker.peer), query).await?;
+    let links = shared.admit(asked, "hls", Some(asker.peer), query).await?;
+    if asked != name
+        && let Err(problem) = shared.admit(name, "hls", Some(asker.peer), query).await
+    {
+        // A rung that is not served, or whose own password stands alone, stays shut. Where the
+        // ladder's key let in, the rung's, which is another one, is not asked for.
+        if problem.reason == Reason::StreamNotFound || links.is_none() {
+            return Err(problem);
+        }
+    }
     Ok(links.map_or(Entrance::New, Entrance::ByLink))
 }
 

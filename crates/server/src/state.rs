@@ -225,9 +225,10 @@ impl Shared {
     pub(crate) fn known<'a>(&self, targets: &'a [Target]) -> Option<&'a Target> {
         targets.iter().find(|target| match target {
             Target::Flv(name) | Target::Ts(name) => self.hub.stream(name).is_some(),
-            Target::Multivariant(name, _)
-            | Target::Playlist(name, _)
-            | Target::Resource(name, _) => self.hls.knows(name),
+            Target::Multivariant(name, _) => self.hls.knows(name) || self.hls.is_ladder(name),
+            Target::Playlist(name, _) | Target::Resource(name, _) => {
+                self.hls.knows(name) || self.hls.through_ladder(name).is_some()
+            }
         })
     }
 

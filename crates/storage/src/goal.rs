@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hls::{Container, Presentation};
+use hls::{Container, PlaylistName, Presentation};
 use media::StreamName;
 
 use crate::Object;
@@ -73,6 +73,10 @@ impl Goal {
             (name.into_boxed_str(), object)
         };
         let media_playlist = format!("{stream}/{}", container.playlist_name());
+        let iframes = classic.iframes.as_ref().map(|iframes| {
+            let name = PlaylistName::IFrames(container).as_str();
+            text(format!("{stream}/{name}"), iframes)
+        });
         let multivariant = format!("{stream}{}", container.multivariant_suffix());
         let segments = classic
             .names
@@ -83,10 +87,11 @@ impl Goal {
             run: classic.run,
             sequence: first..first + segments.count() as u64,
             media: media.collect::<Option<_>>()?,
-            texts: vec![
-                text(media_playlist, &classic.text),
-                text(multivariant, presentation.multivariant(container)?),
-            ],
+            texts: [text(media_playlist, &classic.text)]
+                .into_iter()
+                .chain(iframes)
+                .chain([text(multivariant, &classic.multivariant)])
+                .collect(),
             duration: classic.duration,
             target: presentation.target_duration()?,
             ended: presentation.ended(),

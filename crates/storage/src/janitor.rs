@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
 
-use hls::Container;
+use hls::{Container, PlaylistName};
 
 use crate::Found;
 
@@ -28,7 +28,7 @@ pub(crate) fn over<'a>(
         let Some((stream, file)) = object.name.rsplit_once('/') else {
             continue;
         };
-        let is_playlist = Container::from_playlist_name(file).is_some();
+        let is_playlist = PlaylistName::parse(file).is_some();
         if !is_playlist && Container::of_media_name(file).is_none() {
             continue;
         }
@@ -77,6 +77,7 @@ mod tests {
             ("live/old/19a3-1.m4s", 5_000),
             ("live/old/19a3-init-1.mp4", 9_000),
             ("live/old/fmp4.m3u8", 4_000),
+            ("live/old/iframes.m3u8", 4_000),
             ("live/old/notes.txt", 9_000),
             ("live/old.m3u8", 9_000),
             ("live/old.ts.m3u8", 9_000),
@@ -96,6 +97,7 @@ mod tests {
             "live/old.ts.m3u8",
             "live/old.m3u8",
             "live/old/fmp4.m3u8",
+            "live/old/iframes.m3u8",
             "live/old/19a3-1.m4s",
             "live/old/19a3-init-1.mp4",
         ];

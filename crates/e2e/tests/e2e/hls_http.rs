@@ -203,7 +203,12 @@ fn other_parsers_accept_the_playlists() {
     let script = "
 import sys, m3u8
 top = m3u8.load(sys.argv[1])
-assert top.is_variant and len(top.playlists) == 1, top.dumps()
+assert top.is_variant and len(top.playlists) == 2, top.dumps()
+sound = top.playlists[1]
+assert sound.uri == 'cam/audio.m3u8' and sound.stream_info.codecs == 'mp4a.40.2', top.dumps()
+assert 60000 < sound.stream_info.average_bandwidth < 90000, top.dumps()
+keys = top.iframe_playlists
+assert len(keys) == 1 and keys[0].uri == 'cam/iframes.m3u8', top.dumps()
 info = top.playlists[0].stream_info
 assert info.resolution == (320, 180), info.resolution
 assert abs(info.frame_rate - 25) < 0.01, info.frame_rate

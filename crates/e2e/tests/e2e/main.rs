@@ -21,6 +21,7 @@ mod harness;
 mod hls_check;
 mod hls_http;
 mod hls_out;
+mod ladder;
 mod lifecycle;
 mod load;
 mod low_latency;

@@ -26,6 +26,11 @@ const LOW_LATENCY: [&str; 6] = [
 pub struct Classic {
     /// The playlist.
     pub text: Text,
+    /// The multivariant playlist that names it and its I-frame playlist. The sound alone is not in it: its segments are
+    /// other files than those of `names`.
+    pub multivariant: Text,
+    /// The I-frame playlist, which names the same files; where there are pictures.
+    pub iframes: Option<Text>,
     /// The files that it names, each once, in its order: what a server of files must have before the playlist.
     pub names: Vec<Named>,
     /// The run that made its segments: sequence numbers compare within one.
@@ -50,7 +55,9 @@ impl Presentation {
     /// The media playlist of this container for who cannot wait for parts, once there is something to play.
     #[must_use]
     pub fn classic(&self, container: Container) -> Option<Classic> {
-        let text = self.media(container)?;
+        let ready = self.ready(container.into())?;
+        let multivariant = super::multivariant(&ready.says.as_ref()?.without_sound_alone());
+        let text = &ready.media;
         let lines = std::str::from_utf8(&text.body).ok()?;
         let text = match self.is_low_latency(container) {
             true => rendered(without_parts(lines, container).into_bytes()),
@@ -63,6 +70,8 @@ impl Presentation {
         let duration = names.iter().map(|named| named.duration).sum();
         Some(Classic {
             text,
+            multivariant,
+            iframes: ready.iframes.clone(),
             names,
             run: self.epoch,
             media_sequence,

@@ -7,6 +7,7 @@
 //! #EXT-X-PART:… …  #EXTINF:…  segment.m4s   parts of the newest segments only
 //! #EXT-X-PART:… …                           those of the segment that is being made
 //! #EXT-X-PRELOAD-HINT:…                     the next one
+//! #EXT-X-RENDITION-REPORT:…                 how far the stream's other playlists are
 //! ```
 
 use std::fmt::Write as _;
@@ -30,17 +31,30 @@ const TARGETS_NOT_SKIPPED: u64 = 6;
 /// Part targets that players stay behind the end (`PART-HOLD-BACK`, §4.4.3.8 recommends three).
 const HOLD_BACK_PARTS: u64 = 3;
 
+/// How far another playlist of the same multivariant playlist is (§4.4.5.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Report {
+    /// Relative to the media playlist.
+    pub(crate) uri: String,
+    /// Sequence number of its newest segment, complete or not.
+    pub(crate) sequence: u64,
+    /// Index of that one's newest part.
+    pub(crate) part: u64,
+}
+
 /// A whole playlist, and its delta update where that leaves something out.
 pub(crate) fn media(
     head: Head,
     low_latency: LowLatency,
     window: &Window,
     open: Option<&Opened>,
+    reports: &[Report],
 ) -> (Text, Option<Text>) {
     let open_ms = open.map_or(0, Opened::duration_ms);
     let total_ms = window.listed_ms() + open_ms;
     let skipped = skippable(head, window, total_ms);
-    let text = |skipped| Writer::new(head, low_latency).write(window, open, total_ms, skipped);
+    let text =
+        |skipped| Writer::new(head, low_latency).write(window, open, total_ms, skipped, reports);
     (text(0), (skipped > 0).then(|| text(skipped)))
 }
 
@@ -85,6 +99,7 @@ impl Writer {
         open: Option<&Opened>,
         total_ms: u64,
         skipped: usize,
+        reports: &[Report],
     ) -> Text {
         self.header(window);
         if skipped > 0 {
@@ -105,8 +120,11 @@ impl Writer {
             if begins_ms <= with_parts_ms {
                 self.parts(segment.sequence, segment.body.as_parts());
             }
-            let name = segment_name(self.head.epoch, self.head.container, segment.sequence);
+            let name = segment_name(self.head.epoch, self.head.feed, segment.sequence);
             let duration = Seconds(segment.duration_ms);
+            if segment.body.is_empty() {
+                self.line(format_args!("#EXT-X-GAP"));
+            }
             self.line(format_args!("#EXTINF:{duration},\n{name}"));
         }
         if let Some(open) = open {
@@ -118,8 +136,19 @@ impl Writer {
         if self.head.ended {
             self.line(format_args!("#EXT-X-ENDLIST"));
         } else if let Some((sequence, part)) = self.low_latency.hint {
-            let name = part_name(self.head.epoch, sequence, part);
+            let name = part_name(self.head.epoch, self.head.feed, sequence, part);
             self.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}\""));
+        }
+        let reports = if self.head.ended { &[] } else { reports };
+        for report in reports {
+            let Report {
+                uri,
+                sequence,
+                part,
+            } = report;
+            self.line(format_args!(
+                "#EXT-X-RENDITION-REPORT:URI=\"{uri}\",LAST-MSN={sequence},LAST-PART={part}"
+            ));
         }
         rendered(self.out.into_bytes())
     }
@@ -163,7 +192,7 @@ impl Writer {
             if let Some(none) = before.keys.before_map() {
                 self.line(format_args!("#EXT-X-KEY:{none}"));
             }
-            let name = init_name(self.head.epoch, version);
+            let name = init_name(self.head.epoch, self.head.feed, version);
             self.line(format_args!("#EXT-X-MAP:URI=\"{name}\""));
         }
         if let Some(key) = before.keys.before(seal, self.head.epoch) {
@@ -180,7 +209,7 @@ impl Writer {
 
     fn parts(&mut self, sequence: u64, parts: &[Part]) {
         for (index, part) in parts.iter().enumerate() {
-            let name = part_name(self.head.epoch, sequence, index);
+            let name = part_name(self.head.epoch, self.head.feed, sequence, index);
             let duration = Seconds(part.duration_ms);
             let flag = match (&part.body, part.independent) {
                 (None, _) => ",GAP=YES",

@@ -1,3 +1,4 @@
+use super::multivariant::{frames_per_second, percent_encoded};
 use super::*;
 
 #[test]

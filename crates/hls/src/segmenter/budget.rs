@@ -6,10 +6,10 @@ use super::Segmenter;
 use crate::rendition::{Cut, Rendition};
 
 impl Segmenter {
-    /// Keeps the units of the newest segment for a container that is off.
+    /// Keeps the units of the newest segment for a feed that is off: further sounds may be asked for
+    /// at any time. They are the ring's own bytes.
     pub(super) fn hold(&mut self, cut: Cut) {
-        let all_on = self.renditions.iter().all(Rendition::is_enabled);
-        self.newest = (!all_on).then_some(cut);
+        self.newest = Some(cut);
     }
 
     /// Frees what [`crate::Limits::max_bytes`] does not allow beside the next open segment: first

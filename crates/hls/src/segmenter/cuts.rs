@@ -20,6 +20,7 @@ impl Segmenter {
         };
         let opening = self.opening(start);
         self.cutter.close(boundary);
+        self.share_target();
         let mut open = std::mem::take(&mut self.open);
         if let Some(parts) = &mut self.parts {
             parts.close(boundary.end, &mut open.marks);
@@ -32,6 +33,7 @@ impl Segmenter {
             return;
         };
         self.broke = false;
+        self.changed = false;
         let (start_ms, end_ms) = (cutter::millis(start), cutter::millis(boundary.end));
         self.next_wall_ms = Some(self.wall_at(end_ms));
         let ends_at_video = follows.is_some_and(|unit| {
@@ -61,6 +63,7 @@ impl Segmenter {
         self.stats.forced_cuts += u64::from(boundary.forced);
         self.tracks_used = true;
         let (target_ms, rules) = (self.target_ms(), self.rules());
+        self.sounds.measure(&cut, target_ms);
         for rendition in self.renditions.iter_mut().filter(|r| r.is_enabled()) {
             rendition.push(&cut, target_ms, rules);
         }
@@ -74,6 +77,7 @@ impl Segmenter {
         self.next_wall_ms = Some(self.wall_at(cutter::millis(boundary.end)));
         self.stats.locked_segments += 1;
         if self.stats.segments > 0 && !self.broke {
+            self.count_discontinuity();
             self.broke = true;
             self.stats.discontinuities += 1;
         }
@@ -93,9 +97,11 @@ impl Segmenter {
         self.cutter.forget();
         self.clock = None;
         if self.stats.segments > 0 && !self.broke {
+            self.count_discontinuity();
             self.broke = true;
             self.stats.discontinuities += 1;
         }
+        self.rejoin_ladder();
     }
 
     /// The newest place inside the open segment where a decoder can start.
@@ -126,6 +132,7 @@ impl Segmenter {
             discontinuities: self.discontinuities(),
             wall_ms: self.wall_at(cutter::millis(start)),
             broke: self.broke,
+            changed: self.changed,
             key,
         })
     }

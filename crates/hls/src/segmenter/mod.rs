@@ -2,24 +2,31 @@
 
 mod budget;
 mod cuts;
+mod offer;
 mod parts;
+mod rung;
+mod sounds;
 mod stats;
 mod units;
 
 use std::sync::Arc;
 
-use media::{AccessUnit, Timescale, TrackId, TrackKind, TrackList};
+use media::{AccessUnit, Timescale, Track, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
 use crate::config::{Config, WallTime};
 use crate::container::Container;
 use crate::cutter::{self, Cutter};
 use crate::encryption::{Keyring, Method};
+use crate::feed::{Feed, audio_tracks};
+use crate::mux::{Change, Samples};
 use crate::parts::{Mark, PartClock};
 use crate::presentation::{Init, Presentation};
 use crate::rendition::{Common, Cut, Rendition};
 use crate::window::Rules;
 
+use rung::OnLadder;
+use sounds::Sounds;
 pub use stats::Stats;
 
 /// What an access unit costs in the open segment besides its bytes.
@@ -39,7 +46,7 @@ const MAX_PARTS: usize = 512;
 #[derive(Debug)]
 pub struct Segmenter {
     config: Config,
-    /// The tracks that may be served: default video and audio.
+    /// The tracks that may be served: default video, and audio.
     tracks: TrackList,
     /// The stream's other tracks.
     others: Vec<LeftOut>,
@@ -51,7 +58,13 @@ pub struct Segmenter {
     open: Open,
     /// The newest complete segment, while a container that is off may ask for it.
     newest: Option<Cut>,
-    renditions: [Rendition; 2],
+    /// The stream's place in a ladder.
+    on_ladder: Option<OnLadder>,
+    /// What was added to the publisher's times, in ticks of 90 kHz.
+    offset: i64,
+    /// Those of both containers, and of the other feeds that were asked for.
+    renditions: Vec<Rendition>,
+    sounds: Sounds,
     /// Where media is encrypted.
     keyring: Option<Keyring>,
     video: VideoState,
@@ -60,6 +73,10 @@ pub struct Segmenter {
     next_wall_ms: Option<i64>,
     /// The timeline broke since the last complete segment.
     broke: bool,
+    /// What fMP4 carries changed since then.
+    changed: bool,
+    /// How many segments began after either.
+    discontinuities: u64,
     /// A segment was cut since the tracks changed.
     tracks_used: bool,
     ended: bool,
@@ -72,6 +89,8 @@ struct Served {
     track: TrackId,
     kind: TrackKind,
     timescale: Timescale,
+    /// An alternative to the default audio: it is in segments, and never decides where they end.
+    follows: bool,
 }
 
 /// The units of the open segment.
@@ -106,17 +125,21 @@ impl Segmenter {
     /// A segmenter that has seen nothing, with no container enabled.
     #[must_use]
     pub fn new(config: Config) -> Self {
+        let on_ladder = config.rung.clone().map(OnLadder::new);
+        let mut cutter = Cutter::new(
+            config.segment,
+            config.limits.max_target,
+            config.least_target,
+        );
+        cutter.set_told(on_ladder.is_some());
+        let method = config.encryption.as_ref().map(|e| e.method);
+        let main = Container::ALL.map(|c| Rendition::new(c.into(), config.epoch, method));
         Self {
-            cutter: Cutter::new(
-                config.segment,
-                config.limits.max_target,
-                config.least_target,
-            ),
+            cutter,
+            on_ladder,
+            offset: 0,
             parts: None,
-            renditions: Container::ALL.map(|container| {
-                let method = config.encryption.as_ref().map(|e| e.method.of(container));
-                Rendition::new(container, config.epoch, method)
-            }),
+            renditions: main.into(),
             keyring: config.encryption.clone().map(Keyring::new),
             config: without_parts_of_chains(config),
             tracks: TrackList::default(),
@@ -124,10 +147,13 @@ impl Segmenter {
             served: Vec::new(),
             open: Open::default(),
             newest: None,
+            sounds: Sounds::new(Samples::of(method)),
             video: VideoState::Awaiting { since: None },
             clock: None,
             next_wall_ms: None,
             broke: false,
+            changed: false,
+            discontinuities: 0,
             tracks_used: false,
             ended: false,
             dirty: true,
@@ -135,19 +161,29 @@ impl Segmenter {
         }
     }
 
-    /// Starts a container, at any moment; a second call changes nothing. When a complete segment's
+    /// Starts a feed, at any moment; a second call changes nothing. When a complete segment's
     /// units are still held, it is muxed at once.
-    pub fn enable(&mut self, container: Container) {
+    pub fn enable(&mut self, feed: impl Into<Feed>) {
+        let feed = feed.into();
         let (target_ms, rules) = (self.target_ms(), self.rules());
-        let rendition = self.rendition_mut(container);
-        if rendition.is_enabled() {
+        if self.is_enabled(feed) {
             return;
         }
-        rendition.enable();
+        if self.rendition(feed).is_none() {
+            let method = self.config.encryption.as_ref().map(|e| e.method);
+            let mut rendition = Rendition::new(feed, self.config.epoch, method);
+            rendition.set_tracks(&self.tracks, &[]);
+            self.renditions.push(rendition);
+        }
         self.dirty = true;
-        if let Some(newest) = self.newest.take() {
-            self.rendition_mut(container)
-                .push(&newest, target_ms, rules);
+        let newest = self.newest.take();
+        if let Some(rendition) = self.rendition_mut(feed) {
+            rendition.enable();
+            if let Some(newest) = &newest {
+                rendition.push(newest, target_ms, rules);
+            }
+        }
+        if let Some(newest) = newest {
             self.hold(newest);
         }
         self.make_parts();
@@ -159,14 +195,15 @@ impl Segmenter {
         self.config.part.is_some()
     }
 
-    /// Whether the container was enabled.
+    /// Whether the feed was enabled.
     #[must_use]
-    pub fn is_enabled(&self, container: Container) -> bool {
-        self.rendition(container).is_enabled()
+    pub fn is_enabled(&self, feed: impl Into<Feed>) -> bool {
+        self.rendition(feed.into())
+            .is_some_and(Rendition::is_enabled)
     }
 
-    /// From the next unit on the stream has these tracks. The default video and audio track are
-    /// served; an identical list changes nothing (H6), another one ends the open segment and
+    /// From the next unit on the stream has these tracks. The default video and the audio tracks
+    /// are served; an identical list changes nothing (H6), another one ends the open segment and
     /// begins the next with a discontinuity in the containers that it concerns. Tracks that are
     /// added before the first segment ended only join it.
     pub fn tracks(&mut self, tracks: &Arc<TrackList>) {
@@ -188,23 +225,36 @@ impl Segmenter {
             }
             _ => true,
         };
-        if video_changed {
+        if video_changed || (self.is_on_ladder() && !joins) {
             self.video = VideoState::Awaiting { since: None };
         }
+        self.sounds.set_tracks(&defaults);
+        let mut changed = false;
         for rendition in &mut self.renditions {
-            rendition.set_tracks(&defaults, &others);
+            let beside = self.sounds.left_out_of(rendition.feed(), &others);
+            let change = rendition.set_tracks(&defaults, &beside);
+            changed |= change == Change::Configuration && rendition.makes_parts();
+        }
+        if changed && self.stats.segments > 0 {
+            self.count_discontinuity();
+            self.changed = true;
         }
         let mut served: Vec<Served> = defaults
             .iter()
-            .filter(|track| self.renditions.iter().any(|r| r.carries(track.id)))
+            .filter(|track| {
+                let carried = self.renditions.iter().any(|r| r.carries(track.id));
+                carried || self.sounds.carries(track.id)
+            })
             .map(|track| Served {
                 track: track.id,
                 kind: track.kind(),
                 timescale: track.timescale,
+                follows: !defaults.is_default(track.id),
             })
             .collect();
-        served.sort_by_key(|served| served.kind != TrackKind::Video);
-        let ids: Vec<TrackId> = served.iter().map(|served| served.track).collect();
+        served.sort_by_key(|served| (served.follows, served.kind != TrackKind::Video));
+        let leading = served.iter().filter(|served| !served.follows);
+        let ids: Vec<TrackId> = leading.map(|served| served.track).collect();
         self.cutter.set_tracks(&ids);
         self.served = served;
         self.tracks_used &= same(&self.tracks, &defaults);
@@ -222,8 +272,15 @@ impl Segmenter {
             return;
         };
         let time = cutter::ticks(served.timescale, unit.dts);
-        if served.kind == TrackKind::Video && !self.video_runs(time, unit.is_random_access()) {
+        let runs = match served.kind {
+            TrackKind::Video => self.video_runs(unit, served, time, arrived),
+            _ => !self.sound_waits(time),
+        };
+        if !runs {
             self.stats.waiting_units += 1;
+            return;
+        }
+        if served.follows && self.cutter.start().is_none() {
             return;
         }
         self.accept(unit.clone(), served, time, arrived);
@@ -233,7 +290,7 @@ impl Segmenter {
     /// nothing is listed yet, the open segment ends at its newest random access unit (or the next
     /// one, however soon it comes), so that the first viewer has something to play.
     pub fn caught_up(&mut self) {
-        if self.stats.segments > 0 || self.ended {
+        if self.stats.segments > 0 || self.ended || self.is_on_ladder() {
             return;
         }
         self.cutter.hurry();
@@ -287,14 +344,18 @@ impl Segmenter {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }
+        self.render_multivariant();
+        self.report_anew();
         let target_ms = self.cutter.target_ms();
+        let (reports, rungs) = (self.reports(), self.rung_reports());
         let common = Common {
-            stream: &self.config.stream,
             epoch: self.config.epoch,
             target_ms: target_ms.map_or(0, unsigned),
             part_ms: self.part_ms(),
             cut_due: self.is_cut_due(),
             ended: self.ended,
+            reports: &reports,
+            rungs: &rungs,
         };
         let inits: Vec<Init> = self
             .renditions
@@ -302,9 +363,11 @@ impl Segmenter {
             .flat_map(Rendition::inits)
             .cloned()
             .collect();
+        let views = self.renditions.iter_mut();
+        let views: Vec<_> = views.map(|r| (r.feed(), r.view(common))).collect();
         Some(Arc::new(Presentation {
             epoch: self.config.epoch,
-            renditions: self.renditions.each_mut().map(|r| r.view(common)),
+            renditions: views.into(),
             inits: inits.into(),
             target_duration: target_ms.map(|ms| std::time::Duration::from_millis(unsigned(ms))),
             ended: self.ended,
@@ -315,7 +378,8 @@ impl Segmenter {
     /// whether the container is enabled or not.
     #[must_use]
     pub fn left_out(&self, container: Container) -> &[LeftOut] {
-        self.rendition(container).left_out()
+        self.rendition(container.into())
+            .map_or(&[], Rendition::left_out)
     }
 
     /// Counters.
@@ -364,7 +428,7 @@ impl Segmenter {
 
     fn discontinuities(&self) -> u64 {
         let first = self.config.first_discontinuity_sequence;
-        first.saturating_add(self.stats.discontinuities)
+        first.saturating_add(self.discontinuities)
     }
 
     fn target_ms(&self) -> u64 {
@@ -379,20 +443,17 @@ impl Segmenter {
         }
     }
 
-    fn rendition(&self, container: Container) -> &Rendition {
-        let [fmp4, ts] = &self.renditions;
-        match container {
-            Container::Fmp4 => fmp4,
-            Container::Ts => ts,
-        }
+    /// The next segment begins with a discontinuity; called before either reason is noted.
+    fn count_discontinuity(&mut self) {
+        self.discontinuities += u64::from(!self.broke && !self.changed);
     }
 
-    fn rendition_mut(&mut self, container: Container) -> &mut Rendition {
-        let [fmp4, ts] = &mut self.renditions;
-        match container {
-            Container::Fmp4 => fmp4,
-            Container::Ts => ts,
-        }
+    fn rendition(&self, feed: Feed) -> Option<&Rendition> {
+        self.renditions.iter().find(|r| r.feed() == feed)
+    }
+
+    fn rendition_mut(&mut self, feed: Feed) -> Option<&mut Rendition> {
+        self.renditions.iter_mut().find(|r| r.feed() == feed)
     }
 }
 
@@ -408,18 +469,25 @@ fn without_parts_of_chains(mut config: Config) -> Config {
     config
 }
 
-/// The default video and audio, and why the other tracks are left out.
+/// The default video and all audio, and why the other tracks are left out.
 fn split(tracks: &TrackList) -> (TrackList, Vec<LeftOut>) {
-    let (defaults, others): (Vec<_>, Vec<_>) = tracks
+    let audio: Vec<TrackId> = audio_tracks(tracks).map(|track| track.id).collect();
+    let is_served = |id| tracks.is_default(id) || audio.contains(&id);
+    let (served, others): (Vec<_>, Vec<_>) = tracks
         .iter()
         .cloned()
-        .partition(|track| tracks.is_default(track.id));
-    let others = others.iter().map(|track| LeftOut {
+        .partition(|track| is_served(track.id));
+    let others = others.iter().map(|track| left_out(track));
+    (TrackList::new(served), others.collect())
+}
+
+/// A track that is not one of the defaults.
+fn left_out(track: &Track) -> LeftOut {
+    LeftOut {
         track: track.id,
         codec: track.codec,
         reason: "HLS serves the default video and audio".to_owned(),
-    });
-    (TrackList::new(defaults), others.collect())
+    }
 }
 
 /// Whether both lists have the same tracks in the same configurations.

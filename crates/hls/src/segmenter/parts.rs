@@ -95,8 +95,9 @@ impl Segmenter {
     }
 
     pub(super) fn lane(&self, track: TrackId) -> Lane {
-        match self.served.first() {
-            Some(first) if first.track == track => Lane::Leading,
+        match self.served.iter().find(|served| served.track == track) {
+            Some(served) if served.follows => Lane::Follower,
+            _ if self.served.first().is_some_and(|s| s.track == track) => Lane::Leading,
             _ => Lane::Other,
         }
     }

@@ -8,14 +8,26 @@ use crate::cutter::{self, Decision};
 
 impl Segmenter {
     /// Whether a video unit may pass; decides when waiting ends.
-    pub(super) fn video_runs(&mut self, time: i64, random_access: bool) -> bool {
+    pub(super) fn video_runs(
+        &mut self,
+        unit: &AccessUnit,
+        served: Served,
+        time: i64,
+        arrived: WallTime,
+    ) -> bool {
         let VideoState::Awaiting { since } = self.video else {
             return true;
         };
         let since = since.unwrap_or(time);
+        let is_late = time - since >= self.cutter.max_target();
+        if is_late {
+            self.refuse("it sends no key frame that the others have");
+        }
+        let begins = unit.is_random_access() && self.begins(unit, served, time, arrived);
         // A stream that never has one (intra refresh) is served all the same.
-        if random_access || time - since >= self.cutter.max_target() {
+        if begins || is_late {
             self.video = VideoState::Running;
+            self.take_place();
             return true;
         }
         self.video = VideoState::Awaiting { since: Some(since) };
@@ -33,16 +45,26 @@ impl Segmenter {
         let full =
             self.open.bytes + size > self.max_open_bytes() || self.open.marks.len() >= MAX_PARTS;
         let random_access = unit.is_random_access();
-        match self.cutter.decide(unit.track, time, random_access, full) {
+        let may_cut = random_access && self.may_cut(&unit, served, time);
+        match self.cutter.decide(unit.track, time, may_cut, full) {
             Decision::Stay => {}
             Decision::Cut(boundary) if boundary.gap => {
                 let boundary = self.settle(boundary);
                 self.cut(boundary, None);
                 self.break_timeline();
+                if self.is_on_ladder() {
+                    return self.unit(&unit, arrived);
+                }
             }
             Decision::Cut(boundary) => {
+                if boundary.forced || served.kind != TrackKind::Video {
+                    self.refuse("a segment had to end before its next key frame came");
+                } else {
+                    self.begins(&unit, served, time, arrived);
+                }
                 let (boundary, carried) = self.settle_between(boundary);
                 self.cut(boundary, Some(&unit));
+                self.take_place();
                 self.cutter.open_at(boundary.next_start);
                 for unit in carried {
                     self.rejoin(unit);
@@ -50,6 +72,9 @@ impl Segmenter {
             }
             Decision::Break => {
                 self.break_timeline();
+                if self.is_on_ladder() {
+                    return self.unit(&unit, arrived);
+                }
                 if served.kind == TrackKind::Video && !random_access {
                     self.video = VideoState::Awaiting { since: Some(time) };
                     self.stats.waiting_units += 1;
@@ -66,11 +91,15 @@ impl Segmenter {
         if served.kind == TrackKind::Video {
             self.open.whole.get_or_insert(random_access);
         }
-        self.cutter.push(unit.track, time, random_access);
+        if !served.follows {
+            self.cutter.push(unit.track, time, random_access);
+        }
         if self.clock.is_none() {
             let start = self.cutter.start().unwrap_or(time);
+            let wall_ms = self.ladder_wall();
             self.clock = Some(Anchor {
-                wall_ms: arrived.0.max(self.next_wall_ms.unwrap_or(i64::MIN)),
+                wall_ms: wall_ms
+                    .unwrap_or_else(|| arrived.0.max(self.next_wall_ms.unwrap_or(i64::MIN))),
                 media_ms: cutter::millis(start),
             });
         }

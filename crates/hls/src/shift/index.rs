@@ -9,6 +9,7 @@ use remux::Key;
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
 use crate::encryption::Sealed;
+use crate::feed::Feed;
 
 use super::block::{Block, BlockId, Head, Replayed};
 use super::line::{Segment, Tracks};
@@ -286,10 +287,7 @@ impl Index {
         let epoch = u64::from_str_radix(name.split_once('-')?.0, 16).ok()?;
         let blocks = self.blocks.iter().filter(|block| block.head.epoch == epoch);
         match container::parse_name(epoch, name)? {
-            ResourceName::Segment {
-                container,
-                sequence,
-            } if container == self.container => {
+            ResourceName::Segment { feed, sequence } if feed == Feed::Main(self.container) => {
                 let block = blocks.take_while(|b| b.head.sequence <= sequence).last()?;
                 let since = u32::try_from(sequence - block.head.sequence).ok()?;
                 let entries = &block.entries;
@@ -302,7 +300,7 @@ impl Index {
                     content_type: self.content_type(block.tracks_of(entry)?),
                 })
             }
-            ResourceName::Init { version } if self.container == Container::Fmp4 => {
+            ResourceName::Init { feed, version } if feed == Feed::Main(self.container) => {
                 let mut all = blocks.flat_map(|b| b.tracks.iter().map(move |t| (b, t)));
                 all.find_map(|(block, tracks)| {
                     let (_, offset, len) = tracks.init.filter(|(v, _, _)| *v == version)?;

@@ -8,7 +8,7 @@ use crate::bandwidth::Meter;
 use crate::config::WallTime;
 use crate::container::Container;
 use crate::encryption::NO_KEY;
-use crate::playlist::{self, FrameRate, Seconds};
+use crate::playlist::{self, FrameRate, Multivariant, Seconds, VariantKind};
 use crate::presentation::Text;
 
 use super::answer::{Answer, Piece};
@@ -147,10 +147,8 @@ impl Index {
                 rate = rate.max(about.frame_rate_milli);
             }
         }
-        Ok(playlist::multivariant(playlist::Variant {
-            container: self.container,
-            stream: &self.stream,
-            independent,
+        let whole = playlist::Variant {
+            uri: playlist::uri(&self.stream, self.container.playlist_name()),
             bandwidth: meter.declared(),
             codecs,
             resolution,
@@ -159,6 +157,12 @@ impl Index {
                 per: 1_000,
                 hz: 1,
             }),
+            kind: VariantKind::Whole,
+        };
+        Ok(playlist::multivariant(&Multivariant {
+            container: self.container,
+            independent,
+            variants: vec![whole],
         }))
     }
 

@@ -13,6 +13,7 @@ use bytes::Bytes;
 use crate::container::{Container, init_name, segment_name};
 use crate::date::rfc3339;
 use crate::encryption::{Method, NO_KEY, Sealed};
+use crate::feed::Feed;
 use crate::playlist::Seconds;
 
 use super::answer::Packed;
@@ -70,7 +71,7 @@ pub(super) fn preface(out: &mut String, before: Before, block: &Block, entry: &E
             in_force = None;
         }
         out.push_str("#EXT-X-MAP:URI=\"");
-        out.push_str(&init_name(epoch, version));
+        out.push_str(&init_name(epoch, Feed::Main(Container::Fmp4), version));
         out.push_str("\"\n");
     }
     if key != in_force {
@@ -99,7 +100,7 @@ fn body(out: &mut String, container: Container, block: &Block, entry: &Entry) {
     }
     let duration = Seconds(entry.duration_ms.into());
     let sequence = block.head.sequence + u64::from(entry.since);
-    let name = segment_name(block.head.epoch, container, sequence);
+    let name = segment_name(block.head.epoch, container.into(), sequence);
     // Writing to memory does not fail.
     let _ = writeln!(out, "#EXTINF:{duration},\n{name}");
 }

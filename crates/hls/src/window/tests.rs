@@ -14,9 +14,11 @@ fn segment(sequence: u64, duration_ms: u64, discontinuity: bool) -> Segment {
         discontinuity,
         seal: None,
         init: None,
+        picture: None,
         body: bytes::Bytes::from_static(b"media").into(),
         has_video: HasVideo::Yes,
         independent: true,
+        broke: false,
         about: Arc::default(),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use hls::{Blocking, Container, Presentation, Until};
+use hls::{Blocking, Container, Feed, Presentation, Until};
 
 /// A media playlist with parts, as its lines say.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub struct Playlist {
     /// Parts after the last segment.
     pub open: Vec<Part>,
     pub hint: Option<String>,
+    /// URI, sequence number and part of each rendition report.
+    pub reports: Vec<(String, u64, u64)>,
     pub ended: bool,
 }
 
@@ -82,12 +84,18 @@ pub fn parse(text: &str) -> Playlist {
                 assert_eq!(of("TYPE"), Some("PART"));
                 playlist.hint = of("URI").map(str::to_owned);
             }
+            "#EXT-X-RENDITION-REPORT" => playlist.reports.push((
+                of("URI").unwrap().to_owned(),
+                of("LAST-MSN").unwrap().parse().unwrap(),
+                of("LAST-PART").unwrap().parse().unwrap(),
+            )),
             "#EXT-X-ENDLIST" => playlist.ended = true,
             "#EXT-X-INDEPENDENT-SEGMENTS"
             | "#EXT-X-DISCONTINUITY-SEQUENCE"
             | "#EXT-X-DISCONTINUITY"
             | "#EXT-X-MAP"
             | "#EXT-X-KEY"
+            | "#EXT-X-GAP"
             | "#EXT-X-PROGRAM-DATE-TIME" => {}
             uri if !uri.starts_with('#') => playlist.segments.push(Segment {
                 uri: line.to_owned(),
@@ -101,8 +109,8 @@ pub fn parse(text: &str) -> Playlist {
 }
 
 /// What was seen of the parts so far.
-#[derive(Default)]
 pub struct Checker {
+    feed: Feed,
     part_target_ms: Option<u64>,
     /// By sequence number and index.
     seen: BTreeMap<(u64, usize), (Part, Option<Bytes>)>,
@@ -110,7 +118,36 @@ pub struct Checker {
     complete: u64,
 }
 
+impl Default for Checker {
+    fn default() -> Self {
+        Self::of_feed(Container::Fmp4.into())
+    }
+}
+
+impl Playlist {
+    /// The newest segment and part listed.
+    pub fn position(&self) -> (u64, u64) {
+        let next = self.media_sequence + self.segments.len() as u64;
+        match self.open.len() as u64 {
+            0 => {
+                let parts = self.segments.last().unwrap().parts.len() as u64;
+                (next - 1, parts - 1)
+            }
+            parts => (next, parts - 1),
+        }
+    }
+}
+
 impl Checker {
+    pub fn of_feed(feed: Feed) -> Self {
+        Self {
+            feed,
+            part_target_ms: None,
+            seen: BTreeMap::new(),
+            complete: 0,
+        }
+    }
+
     pub fn parts(&self) -> impl Iterator<Item = &Part> {
         self.seen.values().map(|(part, _)| part)
     }
@@ -122,10 +159,10 @@ impl Checker {
     }
 
     pub fn check(&mut self, presentation: &Presentation) {
-        let Some(text) = presentation.media(Container::Fmp4) else {
+        let Some(text) = presentation.media(self.feed) else {
             return;
         };
-        assert!(presentation.is_low_latency(Container::Fmp4));
+        assert!(presentation.is_low_latency(self.feed));
         let text = std::str::from_utf8(&text.body).unwrap();
         let playlist = parse(text);
         let target = *self.part_target_ms.get_or_insert(playlist.part_target_ms);
@@ -138,6 +175,26 @@ impl Checker {
         self.listed(presentation, &playlist, target);
         self.edge(presentation, &playlist);
         self.delta(presentation, text, &playlist);
+        self.reports(presentation, &playlist);
+    }
+
+    /// Each report says what the other playlist says (§4.4.5.4).
+    fn reports(&self, presentation: &Presentation, playlist: &Playlist) {
+        assert!(!playlist.ended || playlist.reports.is_empty());
+        // Those of another stream's playlists are not here to compare.
+        let own = playlist.reports.iter();
+        for (uri, sequence, part) in own.filter(|(uri, ..)| !uri.starts_with("../")) {
+            let feed = Feed::all()
+                .find(|feed| feed.playlist_name() == uri)
+                .unwrap();
+            assert_ne!(feed, self.feed, "a report of itself");
+            let there = match presentation.media(feed) {
+                Some(text) => parse(std::str::from_utf8(&text.body).unwrap()).position(),
+                // It will begin with what this one has.
+                None => playlist.position(),
+            };
+            assert_eq!((*sequence, *part), there, "H13: report of {uri}");
+        }
     }
 
     fn listed(&mut self, presentation: &Presentation, playlist: &Playlist, target: u64) {
@@ -171,7 +228,8 @@ impl Checker {
                 let body = self.part(presentation, (sequence, index), part, target);
                 joined.put_slice(&body.unwrap_or_default());
             }
-            let whole = super::body(presentation, &segment.uri);
+            let whole = presentation.resource(&segment.uri);
+            let whole = whole.map(|found| found.body.joined()).unwrap_or_default();
             assert_eq!(joined, whole, "{} is its parts", segment.uri);
             // None may follow that was announced.
             assert_eq!(self.of(sequence).len(), segment.parts.len());
@@ -213,7 +271,7 @@ impl Checker {
     fn edge(&self, presentation: &Presentation, playlist: &Playlist) {
         let ask = |sequence, part| {
             let until = Until { sequence, part };
-            presentation.blocking(Container::Fmp4, until)
+            presentation.blocking(self.feed, until)
         };
         let last = playlist.media_sequence + playlist.segments.len() as u64 - 1;
         assert_eq!(ask(last, None), Blocking::Ready);
@@ -258,7 +316,7 @@ impl Checker {
 
     /// A delta update is the playlist, less lines of segments beyond the skip boundary.
     fn delta(&self, presentation: &Presentation, full: &str, playlist: &Playlist) {
-        let hls::Rendition::Ready(ready) = presentation.rendition(Container::Fmp4) else {
+        let hls::Rendition::Ready(ready) = presentation.rendition(self.feed) else {
             panic!("a playlist of nothing");
         };
         let open_ms: u64 = playlist.open.iter().map(|part| part.duration_ms).sum();
@@ -279,22 +337,23 @@ impl Checker {
         let (header, rest) = delta.split_once("#EXT-X-SKIP").unwrap();
         assert!(full.starts_with(header));
         let (_, rest) = rest.split_once('\n').unwrap();
-        // The map that is in force is repeated.
+        // The map and the key that are in force are repeated.
         let rest: Vec<&str> = rest.lines().collect();
-        let maps = |line: &&&str| line.starts_with("#EXT-X-MAP");
-        let first_map = rest.iter().position(|line| line.starts_with("#EXT-X-MAP"));
-        assert!(first_map.unwrap() <= 1 && rest.iter().filter(maps).count() >= 1);
-        let without: Vec<&str> = rest
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| Some(*index) != first_map)
-            .map(|(_, line)| *line)
-            .collect();
-        let tail: Vec<&str> = full.lines().collect();
-        let tail = &tail[tail.len() - without.len()..];
-        let own_map = rest[..2].iter().any(|line| {
-            full.contains(&format!("{line}\n#EXT-X-PROGRAM")) && line.starts_with("#EXT-X-MAP")
-        });
-        assert!(tail == without || own_map, "{delta}\n{full}");
+        let date = |line: &&str| line.starts_with("#EXT-X-PROGRAM-DATE-TIME");
+        let (repeated, rest) = rest.split_at(rest.iter().position(date).unwrap());
+        let full: Vec<&str> = full.lines().collect();
+        let (before, tail) = full.split_at(full.len() - rest.len());
+        assert_eq!(tail, rest, "{delta}");
+        let in_force = |tag: &str| {
+            let mut lines = before.iter().rev();
+            lines.find(|line| line.starts_with(tag)).copied()
+        };
+        let own = before.iter().rev().take_while(|line| line.starts_with('#'));
+        let discontinuity = own.filter(|line| **line == "#EXT-X-DISCONTINUITY");
+        let wanted = discontinuity.copied();
+        let wanted = wanted
+            .chain(in_force("#EXT-X-MAP"))
+            .chain(in_force("#EXT-X-KEY"));
+        assert_eq!(repeated, wanted.collect::<Vec<_>>(), "{delta}");
     }
 }

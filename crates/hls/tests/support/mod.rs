@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use hls::{
-    Config, Container, Encryption, Key, KeySource, Method, Presentation, Rotation, Segmenter,
+    Config, Container, Encryption, Feed, Key, KeySource, Method, Presentation, Rotation, Segmenter,
     WallTime,
 };
 use media::{
@@ -167,8 +167,8 @@ pub fn feed(segmenter: &mut Segmenter, units: &[AccessUnit]) {
     }
 }
 
-pub fn media(presentation: &Presentation, container: Container) -> m3u8_rs::MediaPlaylist {
-    let text = presentation.media(container).expect("a playlist");
+pub fn media(presentation: &Presentation, feed: impl Into<Feed>) -> m3u8_rs::MediaPlaylist {
+    let text = presentation.media(feed).expect("a playlist");
     m3u8_rs::parse_media_playlist_res(&text.body).expect("a media playlist")
 }
 
@@ -177,8 +177,8 @@ pub fn multivariant(presentation: &Presentation, container: Container) -> m3u8_r
     m3u8_rs::parse_master_playlist_res(&text.body).expect("a multivariant playlist")
 }
 
-pub fn text(presentation: &Presentation, container: Container) -> String {
-    let text = presentation.media(container).expect("a playlist");
+pub fn text(presentation: &Presentation, feed: impl Into<Feed>) -> String {
+    let text = presentation.media(feed).expect("a playlist");
     String::from_utf8(text.body.to_vec()).unwrap()
 }
 

@@ -66,6 +66,7 @@ fn frame(item: Item, time_ms: i64, join: bool) -> Arc<Frame> {
         item,
         time_ms,
         clock_ms: time_ms,
+        offset_ms: 0,
         join,
     })
 }

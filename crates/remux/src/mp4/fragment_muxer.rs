@@ -130,6 +130,16 @@ impl Fragment<'_> {
         slices
     }
 
+    /// Where the first sample of the track of this index ends, when a decoder can start at it.
+    fn first_picture_end(&self, track: usize) -> Option<usize> {
+        let index = self.runs.iter().position(|run| run.track == track)?;
+        let (before, run) = (self.runs.get(..index)?, self.runs.get(index)?);
+        let first = run.samples.first()?;
+        let bytes: u64 = before.iter().map(|run| run.run.bytes).sum();
+        let offset = self.head.len() + usize::try_from(bytes).ok()?;
+        (first.role == media::FrameRole::RandomAccess).then_some(offset + first.payload.len())
+    }
+
     fn joined(&self) -> Bytes {
         let mut out = BytesMut::with_capacity(self.len);
         out.put_slice(&self.head);
@@ -294,6 +304,23 @@ impl FragmentMuxer {
         ends: &[(TrackId, Dts)],
     ) -> Result<Bytes, Error> {
         self.prepare(units, ends).map(|fragment| fragment.joined())
+    }
+
+    /// As [`FragmentMuxer::fragment`], and how many of its first bytes hold the first sample of
+    /// `video`, when that is a random access unit: who reads only so far can show that picture.
+    ///
+    /// # Errors
+    /// As [`FragmentMuxer::fragment`].
+    pub fn fragment_with_picture(
+        &mut self,
+        units: &[AccessUnit],
+        ends: &[(TrackId, Dts)],
+        video: TrackId,
+    ) -> Result<(Bytes, Option<usize>), Error> {
+        let track = self.tracks().position(|track| track.id == video);
+        let fragment = self.prepare(units, ends)?;
+        let picture = track.and_then(|track| fragment.first_picture_end(track));
+        Ok((fragment.joined(), picture))
     }
 
     /// The same fragment as slices to be written one behind the other: `moof` with the header of

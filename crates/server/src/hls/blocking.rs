@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hls::{Blocking, Container, Directives, Until};
+use hls::{Blocking, Directives, Feed, Until};
 use tokio::time::Instant;
 
 use super::entry::{Entry, Snapshot};
@@ -32,10 +32,10 @@ enum Look<T> {
 /// which does not offer them.
 pub(super) fn directives(
     snapshot: &Snapshot,
-    container: Container,
+    feed: Feed,
     query: Option<&str>,
 ) -> Result<Directives, Problem> {
-    let offers = |current: &Arc<hls::Presentation>| current.is_low_latency(container);
+    let offers = |current: &Arc<hls::Presentation>| current.is_low_latency(feed);
     match query {
         Some(query) if snapshot.current.as_ref().is_some_and(offers) => Directives::parse(query)
             .map_err(|error| Problem::new(Reason::REQUEST_UNPARSABLE, error.to_string())),
@@ -47,7 +47,7 @@ pub(super) fn directives(
 pub(super) async fn playlist(
     hls: &Hls,
     entry: &Entry,
-    container: Container,
+    feed: Feed,
     until: Until,
 ) -> Result<Arc<Snapshot>, Problem> {
     let name = &entry.name;
@@ -55,7 +55,7 @@ pub(super) async fn playlist(
         let Some(current) = &snapshot.current else {
             return Look::Wait;
         };
-        match current.blocking(container, until) {
+        match current.blocking(feed, until) {
             Blocking::Ready => Look::There(Arc::clone(snapshot)),
             Blocking::Wait => Look::Wait,
             Blocking::FarAhead => {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hls::shift::{Answer, Ask, KeptKey, Live, Missing};
-use hls::{Container, Directives, Text, WallTime};
+use hls::{Container, Directives, Feed, PlaylistName, Text, WallTime};
 use http::Method;
 use jiff::Timestamp;
 
 use super::dvr::{self, Shelf};
+use super::entry::Playlist;
 use super::handlers::{Request, admit, send_key, sent_bytes};
 use super::links;
 use super::registry::Hls;
@@ -21,9 +22,9 @@ use crate::paths::Target;
 pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Response, Problem>> {
     let query = request.query?;
     let dvr = hls.dvr()?;
-    let (name, container, is_media) = match request.target {
-        Target::Multivariant(name, container) => (name, *container, false),
-        Target::Playlist(name, container) => (name, *container, true),
+    let (name, playlist) = match request.target {
+        Target::Multivariant(name, container) => (name, Playlist::Multivariant(*container)),
+        Target::Playlist(name, file) => (name, Playlist::Named(*file)),
         _ => return None,
     };
     let ask = match (Ask::parse(query), dvr.window(name).is_zero()) {
@@ -40,14 +41,30 @@ pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Respon
             return Some(Err(problem));
         }
     };
+    if hls.is_ladder(name) {
+        let detail = format!("{name} is a ladder; what is kept of its streams is played from each");
+        return Some(Err(Problem::new(Reason::SegmentNotFound, detail)));
+    }
     let running = hls.get(name).is_some_and(|entry| entry.is_running());
     let live = if running { Live::Running } else { Live::Ended };
     let Some(shelf) = hls.shelf(name) else {
         return Some(Err(missing(name.as_str(), live, Missing { kept: None })));
     };
-    Some(match is_media {
-        true => media(hls, &shelf, container, (ask, live), request),
-        false => multivariant(hls, &shelf, container, (ask, live), request),
+    Some(match playlist {
+        Playlist::Named(PlaylistName::Media(Feed::Main(container))) => {
+            media(hls, &shelf, container, (ask, live), request)
+        }
+        Playlist::Multivariant(container) => {
+            multivariant(hls, &shelf, container, (ask, live), request)
+        }
+        Playlist::Named(other) => {
+            let detail = format!(
+                "{name} is kept as a whole (hls.dvr), without {}",
+                other.as_str()
+            );
+            Err(Problem::new(Reason::SegmentNotFound, detail))
+        }
+        Playlist::Delta(_) => return None,
     })
 }
 

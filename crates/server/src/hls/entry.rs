@@ -1,12 +1,12 @@
 //! What the server keeps of one stream's HLS, over all its runs.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use hls::{Container, Presentation, Resource, Stats, Text};
+use hls::{Container, Feed, PlaylistName, Presentation, Resource, Stats, Text};
 use hub::Stream;
 use media::StreamName;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -24,7 +24,8 @@ pub(crate) struct Entry {
     snapshot: ArcSwapOption<Snapshot>,
     /// Raised with every new snapshot.
     version: watch::Sender<u64>,
-    wanted: [AtomicBool; 2],
+    /// A bit for each feed ([`Feed::index`]).
+    wanted: AtomicU64,
     /// Tells the task that `wanted` changed.
     pub(super) wake: Notify,
     created: Instant,
@@ -76,7 +77,7 @@ pub(crate) struct Snapshot {
     /// `None` until the present run has something to say.
     pub(crate) current: Option<Arc<Presentation>>,
     previous: Option<Arc<Presentation>>,
-    gzip: [OnceLock<Bytes>; 5],
+    gzip: [OnceLock<Bytes>; Playlist::COUNT],
     /// Playlists of viewers who are let in by their links.
     pub(super) linked: LinkedTexts,
 }
@@ -86,7 +87,7 @@ impl Snapshot {
         Arc::new(Self {
             current,
             previous,
-            gzip: Default::default(),
+            gzip: std::array::from_fn(|_| OnceLock::new()),
             linked: LinkedTexts::default(),
         })
     }
@@ -113,28 +114,46 @@ impl Snapshot {
     }
 
     /// The compressed form of a playlist of `current`, made once.
-    pub(crate) fn gzip(&self, container: Container, kind: PlaylistKind, text: &Text) -> Bytes {
-        let index = match (container, kind) {
-            (Container::Fmp4, PlaylistKind::Multivariant) => 0,
-            (Container::Fmp4, PlaylistKind::Media) => 1,
-            (Container::Ts, PlaylistKind::Multivariant) => 2,
-            (Container::Ts, PlaylistKind::Media) => 3,
-            (_, PlaylistKind::Delta) => 4,
-        };
+    pub(crate) fn gzip(&self, playlist: Playlist, text: &Text) -> Bytes {
         self.gzip
-            .get(index)
+            .get(playlist.index())
             .map(|slot| slot.get_or_init(|| content::compress(&text.body)).clone())
             .unwrap_or_default()
     }
 }
 
-/// Which playlist of a container.
+/// One of a stream's playlists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PlaylistKind {
-    Multivariant,
-    Media,
-    /// A delta update of the media playlist; of fMP4 only.
-    Delta,
+pub(crate) enum Playlist {
+    Multivariant(Container),
+    Named(PlaylistName),
+    /// A delta update of a media playlist.
+    Delta(Feed),
+}
+
+impl Playlist {
+    /// How many there are at most.
+    const COUNT: usize = 4 + 2 * Feed::COUNT;
+
+    /// A number below [`Self::COUNT`], another one for each.
+    pub(super) fn index(self) -> usize {
+        let of = |container: Container| Feed::Main(container).index();
+        match self {
+            Self::Multivariant(container) => of(container),
+            Self::Named(PlaylistName::IFrames(container)) => 2 + of(container),
+            Self::Named(PlaylistName::Media(feed)) => 4 + feed.index(),
+            Self::Delta(feed) => 4 + Feed::COUNT + feed.index(),
+        }
+    }
+
+    /// The feed that it is about.
+    pub(super) fn feed(self) -> Feed {
+        match self {
+            Self::Multivariant(container) => container.into(),
+            Self::Named(name) => name.feed(),
+            Self::Delta(feed) => feed,
+        }
+    }
 }
 
 impl Entry {
@@ -143,7 +162,7 @@ impl Entry {
             name,
             snapshot: ArcSwapOption::empty(),
             version: watch::Sender::new(0),
-            wanted: Default::default(),
+            wanted: AtomicU64::new(0),
             wake: Notify::new(),
             created: Instant::now(),
             last_request_ms: AtomicU64::new(0),
@@ -169,23 +188,16 @@ impl Entry {
         self.version.subscribe()
     }
 
-    /// Asks for a container; the task learns of it.
-    pub(crate) fn want(&self, container: Container) {
-        if !self.slot(container).swap(true, Ordering::AcqRel) {
+    /// Asks for a feed; the task learns of it.
+    pub(crate) fn want(&self, feed: impl Into<Feed>) {
+        let bit = 1 << feed.into().index();
+        if self.wanted.fetch_or(bit, Ordering::AcqRel) & bit == 0 {
             self.wake.notify_one();
         }
     }
 
-    pub(super) fn wants(&self, container: Container) -> bool {
-        self.slot(container).load(Ordering::Acquire)
-    }
-
-    fn slot(&self, container: Container) -> &AtomicBool {
-        let [fmp4, ts] = &self.wanted;
-        match container {
-            Container::Fmp4 => fmp4,
-            Container::Ts => ts,
-        }
+    pub(super) fn wants(&self, feed: Feed) -> bool {
+        self.wanted.load(Ordering::Acquire) & (1 << feed.index()) != 0
     }
 
     pub(super) fn touch(&self) {
@@ -335,9 +347,7 @@ impl Entry {
 
     /// What was asked of one run is not asked of the next.
     fn reset(&self) {
-        for slot in &self.wanted {
-            slot.store(false, Ordering::Release);
-        }
+        self.wanted.store(0, Ordering::Release);
         self.sessions.clear();
     }
 

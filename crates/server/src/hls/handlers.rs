@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::response::Response;
-use hls::{Container, Key, Playlists, Rendition};
+use hls::{Container, Feed, Key, PlaylistName, Playlists, Rendition, Standing};
 use http::{HeaderMap, Method};
 
-use super::blocking;
 use super::catch_up;
-use super::entry::{Entry, PlaylistKind, Snapshot};
+use super::entry::{Entry, Playlist, Snapshot};
 use super::registry::Hls;
 use super::sessions::{Asker, End, viewed};
-use super::task::{container_name, first_deadline};
+use super::task::{feed_name, first_deadline};
+use super::{blocking, links};
 use crate::content::{self, Content, Gzip};
 use crate::error::{Problem, Reason};
 use crate::paths::Target;
@@ -40,22 +40,17 @@ pub(crate) async fn serve(hls: &Hls, request: Request<'_>) -> Option<Result<Resp
         return Some(answer);
     }
     match request.target {
+        Target::Multivariant(_, container) if hls.is_ladder(name) => {
+            ladder(hls, *container, &request).await
+        }
         Target::Multivariant(_, container) => {
             let entry = hls.open(name)?;
-            Some(
-                playlist(
-                    hls,
-                    &entry,
-                    *container,
-                    PlaylistKind::Multivariant,
-                    &request,
-                )
-                .await,
-            )
+            let which = Playlist::Multivariant(*container);
+            Some(playlist(hls, &entry, which, &request).await)
         }
-        Target::Playlist(_, container) => {
+        Target::Playlist(_, file) => {
             let entry = hls.open(name)?;
-            Some(playlist(hls, &entry, *container, PlaylistKind::Media, &request).await)
+            Some(playlist(hls, &entry, Playlist::Named(*file), &request).await)
         }
         Target::Resource(_, file) => {
             if !hls.knows(name) {
@@ -70,40 +65,50 @@ pub(crate) async fn serve(hls: &Hls, request: Request<'_>) -> Option<Result<Resp
 async fn playlist(
     hls: &Hls,
     entry: &Arc<Entry>,
-    container: Container,
-    kind: PlaylistKind,
+    asked_for: Playlist,
     request: &Request<'_>,
 ) -> Result<Response, Problem> {
-    let (mut snapshot, mut playlists) = ready(hls, entry, container).await?;
-    let mut kind = kind;
+    let feed = asked_for.feed();
+    let (mut snapshot, mut playlists) = ready(hls, entry, feed).await?;
+    let mut which = asked_for;
     let mut cache_control = content::NO_CACHE.into();
     // The multivariant playlist alone is a look, not a viewer.
-    if kind == PlaylistKind::Media {
+    if matches!(which, Playlist::Named(_)) {
         admit(entry, request)?;
-        let asked = blocking::directives(&snapshot, container, request.query)?;
+    }
+    if matches!(which, Playlist::Named(PlaylistName::Media(_))) {
+        let asked = blocking::directives(&snapshot, feed, request.query)?;
         if let Some(until) = asked.until {
-            snapshot = blocking::playlist(hls, entry, container, until).await?;
+            snapshot = blocking::playlist(hls, entry, feed, until).await?;
             // What a later run or a changed stream has to offer instead.
-            (snapshot, playlists) = match of(&snapshot, container) {
+            (snapshot, playlists) = match of(&snapshot, feed) {
                 Some(playlists) => (snapshot, playlists),
-                None => ready(hls, entry, container).await?,
+                None => ready(hls, entry, feed).await?,
             };
             cache_control = blocking::cache_control(&snapshot);
         }
         if asked.skip && playlists.delta.is_some() {
-            kind = PlaylistKind::Delta;
+            which = Playlist::Delta(feed);
         }
     }
-    let text = match (kind, &playlists.delta) {
-        (PlaylistKind::Multivariant, _) => &playlists.multivariant,
-        (PlaylistKind::Delta, Some(delta)) => delta,
-        (PlaylistKind::Media | PlaylistKind::Delta, _) => &playlists.media,
+    let text = match (which, &playlists.delta) {
+        (Playlist::Multivariant(_), _) => playlists.multivariant.as_ref(),
+        (Playlist::Named(PlaylistName::IFrames(_)), _) => playlists.iframes.as_ref(),
+        (Playlist::Delta(_), Some(delta)) => Some(delta),
+        (Playlist::Named(_) | Playlist::Delta(_), _) => Some(&playlists.media),
+    };
+    let Some(text) = text else {
+        let detail = format!(
+            "{} has no pictures, or its segments are encrypted as a whole (aes-128)",
+            entry.name
+        );
+        return Err(Problem::new(Reason::NoPublicContainer, detail));
     };
     let content = match request.links {
         None => Content {
             body: text.body.clone().into(),
             gzip: Gzip::Here(if content::accepts_gzip(request.headers) {
-                snapshot.gzip(container, kind, text).into()
+                snapshot.gzip(which, text).into()
             } else {
                 bytes::Bytes::new().into()
             }),
@@ -112,7 +117,7 @@ async fn playlist(
             cache_control,
         },
         Some(query) => {
-            let linked = snapshot.linked.get(container, kind, text, query);
+            let linked = snapshot.linked.get(which, text, query);
             Content {
                 body: linked.body.into(),
                 gzip: Gzip::Here(linked.gzip.into()),
@@ -124,7 +129,8 @@ async fn playlist(
     };
     let response = content::send(&content, request.method, request.headers)?;
     let ended = snapshot.current.as_ref().is_some_and(|p| p.ended());
-    let end = if ended && kind != PlaylistKind::Multivariant && request.method == Method::GET {
+    let is_media = !matches!(which, Playlist::Multivariant(_));
+    let end = if ended && is_media && request.method == Method::GET {
         End::Told
     } else {
         End::NotYet
@@ -133,6 +139,74 @@ async fn playlist(
     hls.count_sent(sent);
     entry.sessions.sent(request.asker, sent, end);
     Ok(response)
+}
+
+/// The playlist of a ladder: of the rungs that are there and in step with each other.
+async fn ladder(
+    hls: &Hls,
+    container: Container,
+    request: &Request<'_>,
+) -> Option<Result<Response, Problem>> {
+    let name = request.target.name();
+    let shared = hls.ladders().shared(name)?;
+    let rungs = hls.ladders().rungs_of(name)?;
+    let opened: Vec<_> = rungs.iter().map(|rung| hls.open(rung)).collect();
+    // All begin before one is waited for.
+    opened
+        .iter()
+        .flatten()
+        .for_each(|entry| entry.want(container));
+    let deadline = first_deadline(hls.config());
+    let (mut playlists, mut reasons) = (Vec::new(), Vec::new());
+    for (index, entry) in opened.iter().enumerate() {
+        let Some(entry) = entry else { continue };
+        let found = tokio::time::timeout_at(deadline, ready(hls, entry, container.into())).await;
+        match (found, shared.standing(index)) {
+            (Ok(Ok((_, found))), Standing::Aligned) => playlists.push(found),
+            (Ok(Ok(_)), Standing::Refused(why)) => reasons.push(format!("{}: {why}", entry.name)),
+            (Ok(Err(problem)), _) => reasons.push(problem.detail.clone()),
+            (Ok(Ok(_)) | Err(_), _) => {
+                reasons.push(format!(
+                    "{}: no segment in step with the others",
+                    entry.name
+                ));
+            }
+        }
+    }
+    if playlists.is_empty() && reasons.is_empty() {
+        return None;
+    }
+    let rungs: Vec<&Playlists> = playlists.iter().map(|rung| &**rung).collect();
+    let Some(text) = hls::ladder_playlist(container, name.stream(), &rungs) else {
+        let detail = format!(
+            "nothing of {name} can be played yet; {}",
+            reasons.join("; ")
+        );
+        return Some(Err(Problem::new(Reason::NotReady, detail).retry_after(1)));
+    };
+    let (body, etag, cache_control) = match request.links {
+        None => (text.body, text.etag.to_string(), content::NO_CACHE),
+        Some(query) => {
+            let (body, etag) = links::linked(&text, query);
+            (body, etag, content::PRIVATE_NO_CACHE)
+        }
+    };
+    let gzip = match content::accepts_gzip(request.headers) {
+        true => content::compress(&body),
+        false => bytes::Bytes::new(),
+    };
+    let content = Content {
+        body: body.into(),
+        gzip: Gzip::Here(gzip.into()),
+        content_type: Container::PLAYLIST_TYPE,
+        etag,
+        cache_control: cache_control.into(),
+    };
+    let response = content::send(&content, request.method, request.headers);
+    if let Ok(response) = &response {
+        hls.count_sent(sent_bytes(response));
+    }
+    Some(response)
 }
 
 async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Response, Problem> {
@@ -207,11 +281,11 @@ pub(super) fn admit(entry: &Entry, request: &Request<'_>) -> Result<(), Problem>
         .map_err(|reason| Problem::new(Reason::PERMISSION_DENIED, format!("sent away: {reason}")))
 }
 
-/// The playlists of a container, as soon as there is a segment; at once when there is one.
+/// The playlists of a feed, as soon as there is a segment; at once when there is one.
 async fn ready(
     hls: &Hls,
     entry: &Arc<Entry>,
-    container: Container,
+    feed: Feed,
 ) -> Result<(Arc<Snapshot>, Arc<Playlists>), Problem> {
     // Subscribed before the first look, so that no change is missed.
     let mut versions = entry.versions();
@@ -219,8 +293,8 @@ async fn ready(
     let mut waiting = None;
     loop {
         versions.borrow_and_update();
-        entry.want(container);
-        match look(entry, container) {
+        entry.want(feed);
+        match look(entry, feed) {
             Look::Ready(snapshot, playlists) => return Ok((snapshot, playlists)),
             Look::Refused(problem) => return Err(problem),
             Look::Wait => {}
@@ -247,9 +321,9 @@ async fn ready(
     }
 }
 
-/// The playlists that a snapshot has for this container.
-fn of(snapshot: &Snapshot, container: Container) -> Option<Arc<Playlists>> {
-    match snapshot.current.as_ref()?.rendition(container) {
+/// The playlists that a snapshot has for this feed.
+fn of(snapshot: &Snapshot, feed: Feed) -> Option<Arc<Playlists>> {
+    match snapshot.current.as_ref()?.rendition(feed) {
         Rendition::Ready(playlists) => Some(Arc::clone(playlists)),
         _ => None,
     }
@@ -271,7 +345,7 @@ enum Look {
     Wait,
 }
 
-fn look(entry: &Arc<Entry>, container: Container) -> Look {
+fn look(entry: &Arc<Entry>, feed: Feed) -> Look {
     if let Some(problem) = locked(entry) {
         return Look::Refused(problem);
     }
@@ -279,7 +353,7 @@ fn look(entry: &Arc<Entry>, container: Container) -> Look {
         if ended || !entry.is_running() {
             let detail = format!(
                 "HLS ({}) of {} ended before its first segment",
-                container_name(container),
+                feed_name(feed),
                 entry.name
             );
             return Look::Refused(Problem::new(Reason::NoPublicContainer, detail));
@@ -292,7 +366,7 @@ fn look(entry: &Arc<Entry>, container: Container) -> Look {
     let Some(current) = &snapshot.current else {
         return ended(false);
     };
-    match current.rendition(container) {
+    match current.rendition(feed) {
         Rendition::Ready(playlists) => {
             let playlists = Arc::clone(playlists);
             Look::Ready(snapshot, playlists)
@@ -300,7 +374,7 @@ fn look(entry: &Arc<Entry>, container: Container) -> Look {
         Rendition::Refused(reason) => {
             let detail = format!(
                 "HLS ({}) cannot carry {}: {reason}",
-                container_name(container),
+                feed_name(feed),
                 entry.name
             );
             Look::Refused(Problem::new(Reason::NoPublicContainer, detail))

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use hls::{Container, Text};
+use hls::Text;
 
-use super::entry::PlaylistKind;
+use super::entry::Playlist;
 use crate::content;
 
 /// Texts kept of one snapshot; more are made anew for each request. Bounds: memory under viewers
@@ -29,26 +29,13 @@ pub(super) struct Linked {
 #[derive(Default)]
 pub(super) struct LinkedTexts {
     // Guards the texts; held while one is made, so that many who ask at once share it.
-    texts: Mutex<HashMap<(u8, Arc<str>), Linked>>,
+    texts: Mutex<HashMap<(usize, Arc<str>), Linked>>,
 }
 
 impl LinkedTexts {
     /// `text`, which is this playlist of the snapshot, with `query` on its links.
-    pub(super) fn get(
-        &self,
-        container: Container,
-        kind: PlaylistKind,
-        text: &Text,
-        query: &Arc<str>,
-    ) -> Linked {
-        let which = match (container, kind) {
-            (Container::Fmp4, PlaylistKind::Multivariant) => 0,
-            (Container::Fmp4, PlaylistKind::Media) => 1,
-            (Container::Ts, PlaylistKind::Multivariant) => 2,
-            (Container::Ts, PlaylistKind::Media) => 3,
-            (_, PlaylistKind::Delta) => 4,
-        };
-        let key = (which, Arc::clone(query));
+    pub(super) fn get(&self, playlist: Playlist, text: &Text, query: &Arc<str>) -> Linked {
+        let key = (playlist.index(), Arc::clone(query));
         let mut texts = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = texts.get(&key) {
             return known.clone();
@@ -62,12 +49,19 @@ impl LinkedTexts {
 }
 
 pub(super) fn make(text: &Text, query: &str) -> Linked {
-    let body = Bytes::from(with_links(&String::from_utf8_lossy(&text.body), query));
+    let (body, etag) = linked(text, query);
     Linked {
         gzip: content::compress(&body),
-        etag: format!("{}-{:016x}\"", text.etag.trim_end_matches('"'), hash(query)),
+        etag,
         body,
     }
+}
+
+/// The playlist with its links, and its tag.
+pub(super) fn linked(text: &Text, query: &str) -> (Bytes, String) {
+    let body = with_links(&String::from_utf8_lossy(&text.body), query);
+    let etag = format!("{}-{:016x}\"", text.etag.trim_end_matches('"'), hash(query));
+    (body.into(), etag)
 }
 
 /// Puts `query` on every URI of a playlist.
@@ -120,6 +114,8 @@ fn hash(text: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use hls::{Container, PlaylistName};
+
     use super::*;
 
     #[test]
@@ -143,12 +139,8 @@ mod tests {
         };
         let texts = LinkedTexts::default();
         let get = |query: &str| {
-            texts.get(
-                Container::Fmp4,
-                PlaylistKind::Media,
-                &text,
-                &Arc::from(query),
-            )
+            let media = PlaylistName::Media(Container::Fmp4.into());
+            texts.get(Playlist::Named(media), &text, &Arc::from(query))
         };
         let (one, same, other) = (get("token=1"), get("token=1"), get("token=2"));
         assert_eq!(one.body.as_ptr(), same.body.as_ptr());

@@ -21,6 +21,7 @@ mod dvr;
 mod entry;
 mod handlers;
 mod keys;
+mod ladder;
 mod links;
 mod registry;
 mod sessions;

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 use super::dvr::{Dvr, Shelf};
 use super::entry::{Entry, Resume, Run, State};
 use super::keys::{Fetched, Generated, KeyOrigin, StreamEncryption};
+use super::ladder::Ladders;
 use super::sessions::idle_after;
 use super::{WallClock, task};
 use crate::config::{HlsConfig, Limits};
@@ -43,6 +44,7 @@ struct Inner {
     /// Bytes sent in all answers.
     sent: Arc<AtomicU64>,
     last_epoch: AtomicU64,
+    ladders: Ladders,
     mirror: Arc<dyn HlsMirror>,
     // Guards the map. Taken before an entry's run, never the other way round.
     entries: Mutex<HashMap<StreamName, Arc<Entry>>>,
@@ -60,10 +62,12 @@ impl Hls {
     ) -> Self {
         let dvr = config.dvr.clone().filter(|_| config.enabled);
         let dvr = dvr.map(|dvr| Dvr::open(dvr, clock()));
+        let ladders = Ladders::new(config.ladders.clone(), config.segment);
         Self {
             inner: Arc::new(Inner {
                 last_epoch: AtomicU64::new(dvr.as_ref().map_or(0, Dvr::last_epoch)),
                 dvr,
+                ladders,
                 config,
                 limits: limits.clone(),
                 hub,
@@ -130,6 +134,22 @@ impl Hls {
             .is_some_and(|entry| entry.snapshot().is_some())
             || self.inner.hub.stream(name).is_some()
             || self.shelf(name).is_some_and(|shelf| shelf.has_media())
+    }
+
+    pub(super) fn ladders(&self) -> &Ladders {
+        &self.inner.ladders
+    }
+
+    /// Whether this is the name of a ladder that has a rung, and not of a stream.
+    pub(crate) fn is_ladder(&self, name: &StreamName) -> bool {
+        let rungs = self.inner.ladders.rungs_of(name).unwrap_or_default();
+        !self.knows(name) && rungs.iter().any(|rung| self.knows(rung))
+    }
+
+    /// The ladder and the rung that a path below the ladder's name means, where it means no stream.
+    pub(crate) fn through_ladder(&self, path: &StreamName) -> Option<(StreamName, StreamName)> {
+        let found = self.inner.ladders.through(path)?;
+        (!self.knows(path) && self.knows(&found.1)).then_some(found)
     }
 
     /// The HLS of this name, if somebody has asked for it.
@@ -220,6 +240,14 @@ impl Hls {
         config.segments = settings.segments;
         config.part = settings.low_latency.then_some(settings.part);
         config.limits = settings.limits;
+        config.rung = self
+            .inner
+            .ladders
+            .ladder_of(name)
+            .and_then(|(ladder, index)| {
+                let shared = self.inner.ladders.shared(&ladder)?;
+                shared.rung(index)
+            });
         let kept = self.shelf(name).and_then(|shelf| shelf.progress());
         let resume = match (
             run.resume,
@@ -239,6 +267,7 @@ impl Hls {
                 discontinuity_sequence,
             }) => {
                 config.first_media_sequence = media_sequence;
+                config.least_media_sequence = media_sequence;
                 config.first_discontinuity_sequence = discontinuity_sequence;
             }
             None => config.first_media_sequence = first_sequence(now, settings.segment),
@@ -285,6 +314,9 @@ impl Hls {
             let is_gone = is_idle && self.inner.hub.stream(name).is_none();
             !(is_gone || entry.is_over(now))
         });
+        self.inner
+            .ladders
+            .sweep(|rung| self.get(rung).is_some() || self.inner.hub.stream(rung).is_some());
         if !self.inner.config.enabled {
             return;
         }

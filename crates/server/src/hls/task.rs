@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hls::{Container, Segmenter, WallTime};
+use hls::{Container, Feed, Segmenter, Standing, WallTime};
 use hub::{Frame, Hurry, Item, JoinAt, Received, Stream, Subscriber};
 use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -73,6 +73,7 @@ pub(super) async fn run(context: Context, segmenter: Segmenter) {
     let mut run = Running {
         frames: Vec::new(),
         hurry: None,
+        standing: segmenter.standing(),
         warned: Vec::new(),
         segmenter,
         context,
@@ -104,6 +105,8 @@ struct Running {
     frames: Vec<Arc<Frame>>,
     /// Held while there are parts, which are made as their frames come.
     hurry: Option<Hurry>,
+    /// How the stream was said to stand to the others of its ladder.
+    standing: Option<Standing>,
     /// Sentences about left out tracks that have been logged.
     warned: Vec<String>,
 }
@@ -211,6 +214,7 @@ impl Running {
         let mut tracks_changed = false;
         for frame in self.frames.drain(..) {
             let age_ms = newest_ms.unwrap_or(frame.time_ms) - frame.time_ms;
+            self.segmenter.publisher_offset(frame.offset_ms);
             match &frame.item {
                 Item::Unit(unit) => self
                     .segmenter
@@ -229,11 +233,11 @@ impl Running {
     }
 
     fn enable(&mut self) {
-        for container in Container::ALL {
-            if self.context.entry.wants(container) && !self.segmenter.is_enabled(container) {
-                self.segmenter.enable(container);
+        for feed in Feed::all() {
+            if self.context.entry.wants(feed) && !self.segmenter.is_enabled(feed) {
+                self.segmenter.enable(feed);
                 self.report_left_out();
-                if container == Container::Fmp4 && self.context.config.low_latency {
+                if feed.container() == Container::Fmp4 && self.context.config.low_latency {
                     self.hurry = Some(self.context.stream.hurry());
                 }
             }
@@ -257,6 +261,9 @@ impl Running {
                 ));
             }
         }
+        if let Some(Standing::Refused(why)) = self.segmenter.standing() {
+            sentences.push(format!("HLS does not join it to its ladder: {why}"));
+        }
         for sentence in &sentences {
             if !self.warned.contains(sentence) && self.warned.len() < 64 {
                 tracing::warn!(stream = %self.context.entry.name, "{sentence}");
@@ -270,6 +277,11 @@ impl Running {
     /// Publishes a change; false when another run has taken over.
     fn publish(&mut self) -> bool {
         let changed = self.segmenter.changed();
+        let standing = self.segmenter.standing();
+        if standing != self.standing {
+            self.standing = standing;
+            self.report_left_out();
+        }
         let stats = self.segmenter.stats();
         self.context.entry.set_stats(self.context.generation, stats);
         let Some(presentation) = changed else {
@@ -316,6 +328,14 @@ impl Running {
             .unwrap_or(self.context.config.segment);
         let segments = u32::try_from(self.context.config.segments.max(3)).unwrap_or(u32::MAX);
         target.saturating_mul(segments.saturating_add(3))
+    }
+}
+
+/// What a feed is called in messages.
+pub(super) fn feed_name(feed: Feed) -> String {
+    match feed {
+        Feed::Main(container) => container_name(container).to_owned(),
+        other => format!("{} in fMP4", other.playlist_name()),
     }
 }
 

@@ -7,7 +7,7 @@ use super::Config;
 use super::problem::{ConfigError, Place, Problem};
 use super::rules;
 use super::schema::{
-    self, CALLBACK_ENDPOINT_KEYS, DVR_RULE_KEYS, HLS_ENCRYPTION_KEYS, Key, PUSH_KEYS,
+    self, CALLBACK_ENDPOINT_KEYS, DVR_RULE_KEYS, HLS_ENCRYPTION_KEYS, Key, LADDER_KEYS, PUSH_KEYS,
     RECORD_RULE_KEYS, SECTIONS,
 };
 use super::value::{Entry, Kind, Value, line_and_column, parse_document};
@@ -319,6 +319,10 @@ impl Reading {
         };
         for key in keys {
             match (name, key.name.as_str()) {
+                ("hls", "ladder") => {
+                    self.ladders(document, key);
+                    continue;
+                }
                 ("record", "rule") => {
                     self.record_rules(document, key);
                     continue;
@@ -356,6 +360,12 @@ impl Reading {
         let at = entry.at;
         let targets = self.tables(document, &entry.value, at, ("push", "[push]"), PUSH_KEYS);
         self.config.push.extend(targets);
+    }
+
+    fn ladders(&mut self, document: &Document<'_>, entry: &Entry) {
+        let (at, names) = (entry.at, ("hls.ladder", "[hls.ladder]"));
+        let rules = self.tables(document, &entry.value, at, names, LADDER_KEYS);
+        self.config.hls.ladder.extend(rules);
     }
 
     fn record_rules(&mut self, document: &Document<'_>, entry: &Entry) {

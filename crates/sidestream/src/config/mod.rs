@@ -249,6 +249,8 @@ pub struct Hls {
     pub dvr_rule: Vec<DvrRule>,
     /// `[[hls.encryption]]`: which streams are encrypted.
     pub encryption: Vec<HlsEncryption>,
+    /// `[[hls.ladder]]`: streams that are served as one.
+    pub ladder: Vec<LadderRule>,
 }
 
 impl Default for Hls {
@@ -267,8 +269,19 @@ impl Default for Hls {
             dvr_min_free: dvr::MIN_FREE,
             dvr_rule: Vec::new(),
             encryption: Vec::new(),
+            ladder: Vec::new(),
         }
     }
+}
+
+/// `[[hls.ladder]]`: several published streams, of one picture in several qualities, served as one.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct LadderRule {
+    /// Name of the ladder; `{name}` stands for the same text here and in the rungs.
+    pub name: String,
+    /// Names of the streams, the one that players begin with first.
+    pub rungs: Vec<String>,
 }
 
 /// `[[push]]`: a remote RTMP server that streams are sent on to.

@@ -14,6 +14,7 @@ pub(super) fn check(config: &Config, complain: &mut dyn FnMut(&str, String)) {
     streams(config, complain);
     push(config, complain);
     super::hls_encryption::check(config, complain);
+    ladders(config, complain);
     super::record::check(config, complain);
     super::mirror::check(config, complain);
     super::callbacks::check(config, complain);
@@ -242,6 +243,26 @@ fn streams(config: &Config, complain: &mut dyn FnMut(&str, String)) {
             limits.message
         );
         complain("limits.message", what);
+    }
+}
+
+fn ladders(config: &Config, complain: &mut dyn FnMut(&str, String)) {
+    let mut rules = Vec::new();
+    for (index, ladder) in config.hls.ladder.iter().enumerate() {
+        let error = match hls::LadderRule::new(&ladder.name, &ladder.rungs) {
+            Ok(rule) => {
+                rules.push(rule);
+                hls::LadderRule::check_all(&rules).err()
+            }
+            Err(error) => Some(error),
+        };
+        if let Some(error) = error {
+            complain(
+                &format!("hls.ladder.{index}"),
+                format!("hls.ladder: {error}"),
+            );
+            rules.truncate(index);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::setting::{Setting, Wrong};
 use super::value::{Value, parse_value};
-use super::{CallbackEndpoint, Config, DvrRule, HlsEncryption, Push, RecordRule};
+use super::{CallbackEndpoint, Config, DvrRule, HlsEncryption, LadderRule, Push, RecordRule};
 
 /// A key of a table that fills a `T`.
 pub(super) struct Key<T: 'static> {
@@ -40,8 +40,8 @@ macro_rules! keys {
     };
 }
 
-/// Every section but `[[push]]`, `[[record.rule]]`, `[[callbacks.endpoint]]` and
-/// `[[hls.encryption]]`.
+/// Every section but `[[push]]`, `[[record.rule]]`, `[[callbacks.endpoint]]`, `[[hls.encryption]]` and
+/// `[[hls.ladder]]`.
 pub(super) static SECTIONS: &[Section] = &[
     Section {
         name: "rtmp",
@@ -235,6 +235,12 @@ pub(super) static HLS_ENCRYPTION_KEYS: &[Key<HlsEncryption>] = keys![
     "rotate_segments" => rotate_segments,
     "key_url" => key_url,
     "key_timeout" => key_timeout,
+];
+
+/// Keys of each `[[hls.ladder]]`.
+pub(super) static LADDER_KEYS: &[Key<LadderRule>] = keys![
+    "name" => name,
+    "rungs" => rungs,
 ];
 
 /// Keys of each `[[record.rule]]`.

@@ -157,6 +157,26 @@ fn push_targets_are_read_and_checked() {
 }
 
 #[test]
+fn ladders_are_read_and_checked() {
+    let text = "[hls]\nsegment = \"1s\"\n[[hls.ladder]]\nname = \"live/{name}\"\nrungs = [\"live/{name}_hd\", \"live/{name}_sd\"]\n";
+    let config = Config::from_toml("c", text).unwrap();
+    assert_eq!(
+        config.hls.ladder[0].rungs,
+        ["live/{name}_hd", "live/{name}_sd"]
+    );
+
+    let text = "[[hls.ladder]]\nname = \"live/{name}\"\nrungs = [\"live/{name}\"]\n[[hls.ladder]]\nname = \"live/a\"\nrung = [\"live/b\"]\n";
+    assert_eq!(
+        problems(text),
+        [
+            r#"sidestream.toml:1:1: hls.ladder: "live/{name}" is the name of a ladder; rungs are published streams"#,
+            r#"sidestream.toml:4:1: hls.ladder: 0 rungs; there may be 1 to 16"#,
+            r#"sidestream.toml:6:1: unknown key "rung" in [[hls.ladder]]; did you mean "rungs"?"#,
+        ]
+    );
+}
+
+#[test]
 fn recording_rules_are_read_and_checked() {
     let text = "[record]\nmin_free = \"2GiB\"\n[[record.rule]]\nmatch = \"live/*\"\nformats = [\"mp4\", \"hls\"]\nsplit_at = \"day\"\n";
     let config = Config::from_toml("c", text).unwrap();

@@ -358,6 +358,11 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.hls.segments = config.hls.segments;
     server.hls.idle = config.hls.idle;
     server.hls.dvr = dvr_config(config);
+    // What is no rule was refused with the rest of the configuration.
+    let ladders = config.hls.ladder.iter();
+    server.hls.ladders = ladders
+        .filter_map(|ladder| hls::LadderRule::new(&ladder.name, &ladder.rungs).ok())
+        .collect();
     server.metrics.enabled = config.metrics.enabled;
     server.metrics.per_stream = config.metrics.per_stream;
     server.version = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,233 @@
+//! A segmenter that is a rung of a ladder: which key frames cut, and with which number.
+
+use media::{AccessUnit, Rounding, Ticks, Timescale, TrackKind};
+
+use super::{Segmenter, Served, VideoState};
+use crate::config::WallTime;
+use crate::container::Container;
+use crate::cutter::SECOND;
+use crate::feed::Feed;
+use crate::ladder::{Begin, Cut, First, Position, Rung, Standing};
+use crate::playlist::{self, Report};
+use crate::rendition::Rendition;
+
+/// Sound without a picture is waited with for this long.
+const VIDEO_WAIT: i64 = 5 * SECOND;
+
+/// A place in a ladder.
+#[derive(Debug)]
+pub(super) struct OnLadder {
+    rung: Rung,
+    /// It is cut where the others are, or waits to be; not, when it was refused.
+    active: bool,
+    /// Where the open segment begins.
+    cut: Option<Cut>,
+    /// Where the next one will.
+    next: Option<Cut>,
+    /// When the newest segment's first picture is shown, on the publisher's clock.
+    last: i64,
+}
+
+impl OnLadder {
+    pub(super) fn new(rung: Rung) -> Self {
+        rung.leave();
+        Self {
+            rung,
+            active: true,
+            cut: None,
+            next: None,
+            last: 0,
+        }
+    }
+}
+
+impl Drop for OnLadder {
+    fn drop(&mut self) {
+        self.rung.leave();
+    }
+}
+
+impl Segmenter {
+    /// What was added to the publisher's times to make those of the units that follow, in
+    /// milliseconds: rungs of a ladder are compared by the times that their publishers gave.
+    pub fn publisher_offset(&mut self, offset_ms: i64) {
+        let offset = Timescale::MILLIS.convert(offset_ms, Timescale::NINETY_KHZ, Rounding::Floor);
+        self.offset = offset;
+    }
+
+    /// How this stream stands to the others of its ladder; `None` without one.
+    #[must_use]
+    pub fn standing(&self) -> Option<Standing> {
+        self.on_ladder.as_ref().map(|on| on.rung.standing())
+    }
+
+    pub(super) fn is_on_ladder(&self) -> bool {
+        self.on_ladder.as_ref().is_some_and(|on| on.active)
+    }
+
+    /// When a unit is shown, on the publisher's clock.
+    fn shown_at(&self, unit: &AccessUnit, served: Served, time: i64) -> i64 {
+        let Ticks(offset) = unit.composition_offset;
+        let ticks = served
+            .timescale
+            .convert(offset, Timescale::NINETY_KHZ, Rounding::Floor);
+        time.saturating_add(ticks).saturating_sub(self.offset)
+    }
+
+    /// Whether this random access unit may begin a segment, as far as the ladder is concerned.
+    pub(super) fn may_cut(&self, unit: &AccessUnit, served: Served, time: i64) -> bool {
+        match self.on_ladder.as_ref().filter(|on| on.active) {
+            Some(on) if served.kind == TrackKind::Video => {
+                let shown = self.shown_at(unit, served, time);
+                on.rung.is_due(on.last, shown)
+            }
+            _ => true,
+        }
+    }
+
+    /// Asks the ladder for the number of the segment that this unit begins; false when the others
+    /// do not begin one there. Without a ladder every begin will do.
+    pub(super) fn begins(
+        &mut self,
+        unit: &AccessUnit,
+        served: Served,
+        time: i64,
+        arrived: WallTime,
+    ) -> bool {
+        let shown = self.shown_at(unit, served, time);
+        let next = self.next_media_sequence();
+        let own = if self.stats.segments > 0 { next } else { 0 };
+        let first = First {
+            sequence: next,
+            least: own.max(self.config.least_media_sequence),
+            discontinuities: self.discontinuities(),
+        };
+        let Some(on) = self.on_ladder.as_mut().filter(|on| on.active) else {
+            return true;
+        };
+        match on.rung.begin(shown, arrived, first) {
+            Begin::At(cut) => {
+                on.last = shown;
+                on.next = Some(cut);
+                true
+            }
+            Begin::Later => false,
+            Begin::Refused => {
+                self.step_off();
+                true
+            }
+        }
+    }
+
+    /// The next segment opens with the number that the ladder gave. Where that does not follow the
+    /// last one, or the others have a discontinuity here and this one has none, or the reverse, the
+    /// playlists begin anew: their numbers must be those of the others.
+    pub(super) fn take_place(&mut self) {
+        let tagged = self.broke || self.changed;
+        let Some(on) = self.on_ladder.as_mut() else {
+            return;
+        };
+        let Some(next) = on.next.take() else {
+            return;
+        };
+        let last = on.cut.replace(next);
+        let follows = last.is_some_and(|last| last.sequence + 1 == next.sequence);
+        if self.stats.segments > 0 && !(follows && tagged == next.breaks) {
+            self.renditions.iter_mut().for_each(Rendition::restart);
+            self.newest = None;
+        }
+        let config = &mut self.config;
+        config.first_media_sequence = next.sequence.saturating_sub(self.stats.segments);
+        config.first_discontinuity_sequence = next.discontinuities;
+        self.discontinuities = 0;
+    }
+
+    /// When the open segment began, on the ladder's wall clock.
+    pub(super) fn ladder_wall(&self) -> Option<i64> {
+        let on = self.on_ladder.as_ref().filter(|on| on.active)?;
+        Some(on.cut?.wall_ms)
+    }
+
+    /// All rungs have one target duration.
+    pub(super) fn share_target(&mut self) {
+        let on = self.on_ladder.as_ref().filter(|on| on.active);
+        if let (Some(on), Some(own)) = (on, self.cutter.target()) {
+            self.cutter.set_target(on.rung.target(own));
+        }
+    }
+
+    /// Whether sound waits for the picture that begins a segment of the ladder.
+    pub(super) fn sound_waits(&mut self, time: i64) -> bool {
+        let VideoState::Awaiting { since } = self.video else {
+            return false;
+        };
+        if !self.is_on_ladder() {
+            return false;
+        }
+        if self.tracks.video().is_none() {
+            let since = since.unwrap_or(time);
+            self.video = VideoState::Awaiting { since: Some(since) };
+            if time - since >= VIDEO_WAIT {
+                self.refuse("it has no video");
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The timeline broke: what comes next may be cut with the others again.
+    pub(super) fn rejoin_ladder(&mut self) {
+        if let Some(on) = &mut self.on_ladder {
+            on.rung.leave();
+            (on.active, on.next) = (true, None);
+            self.cutter.set_told(true);
+            self.video = VideoState::Awaiting { since: None };
+        }
+    }
+
+    /// This stream cannot be cut where the others are.
+    pub(super) fn refuse(&mut self, reason: &str) {
+        if let Some(on) = self.on_ladder.as_ref().filter(|on| on.active) {
+            on.rung.refuse(reason);
+            self.step_off();
+        }
+    }
+
+    /// From here on this stream is cut on its own.
+    fn step_off(&mut self) {
+        if let Some(on) = &mut self.on_ladder {
+            (on.active, on.next) = (false, None);
+            self.cutter.set_told(false);
+        }
+    }
+
+    /// How far the other rungs are.
+    pub(super) fn rung_reports(&self) -> Vec<Report> {
+        let Some(on) = self.on_ladder.as_ref().filter(|on| on.active) else {
+            return Vec::new();
+        };
+        let position = |feed: Feed| {
+            let rendition = self.rendition(feed).filter(|r| r.is_enabled())?;
+            rendition.position()
+        };
+        let whole = self.parts.as_ref();
+        let whole = whole.and_then(|_| position(Feed::Main(Container::Fmp4)));
+        on.rung.set_position(whole.map(|whole| Position {
+            whole,
+            // One that nobody has asked for yet begins with what the whole has.
+            sound: self.offered().map(|feed| position(feed).unwrap_or(whole)),
+        }));
+        let report = |name: &str, playlist: &str, (sequence, part): (u64, u64)| Report {
+            uri: format!("../{}", playlist::uri(name, playlist)),
+            sequence,
+            part,
+        };
+        let mut reports = Vec::new();
+        for (name, Position { whole, sound }) in on.rung.others() {
+            reports.push(report(&name, Container::Fmp4.playlist_name(), whole));
+            let sound = sound.map(|sound| report(&name, Feed::Audio(0).playlist_name(), sound));
+            reports.extend(sound);
+        }
+        reports
+    }
+}
