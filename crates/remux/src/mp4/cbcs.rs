@@ -314,7 +314,7 @@ mod tests {
         // Clear bytes are counted in 16 bits.
         assert_eq!(
             pieces(&[(39, 150_000), (1, 200)]),
-            [(65_535, 0), (65_535, 0), (18_934 + 4 + 132, 72)]
+            [(65_535, 0), (65_535, 0), (18_934 + 132, 72)]
         );
         let many = vec![(1, 200); 60];
         let all = pieces(&many);

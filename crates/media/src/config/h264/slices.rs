@@ -359,7 +359,7 @@ mod tests {
         }
         assert_eq!(headers.len(&[0x67, 1, 2, 3, 4, 5]), None);
         // pic_parameter_set_id 1.
-        assert_eq!(headers.len(&[0x65, 0x88, 0xa0, 0xff, 0xff, 0xff]), None);
+        assert_eq!(headers.len(&[0x65, 0x88, 0x5f, 0xff, 0xff, 0xff]), None);
         // A list modification and a marking that never end.
         assert_eq!(headers.len(&[0x41; 4_096]), None);
         assert_eq!(headers.len(&[0xff; 4_096]), None);
