@@ -16,6 +16,7 @@
     reason = "a failed expectation in a test harness is a failed test"
 )]
 
+pub mod client;
 pub mod disk;
 pub mod ffmpeg;
 pub mod flv;
@@ -24,6 +25,7 @@ pub mod gst;
 pub mod hls;
 pub mod hook;
 pub mod http;
+pub mod low_latency;
 pub mod media;
 pub mod nginx;
 pub mod process;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use e2e::ffmpeg::{self, Version};
 use e2e::hls::{FIRST_SEGMENT, multivariant};
+use e2e::low_latency::Playlist;
 use e2e::media::testdata;
 use e2e::process::{Process, command, run_ok};
 use e2e::server::{Options, SHORT_LIFE, Server};
@@ -18,71 +19,6 @@ fn publish(server: &Server) -> Process {
         &[],
         &server.rtmp_url("live/cam"),
     )
-}
-
-/// A part of a playlist: its path, duration in ms, and whether a decoder can start there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    path: String,
-    duration_ms: u64,
-    independent: bool,
-}
-
-/// What of a low latency playlist this client goes by.
-#[derive(Debug, Default)]
-struct Playlist {
-    target_ms: u64,
-    /// Complete segments by number: path, duration in ms, parts.
-    segments: BTreeMap<u64, (String, u64, Vec<Part>)>,
-    /// Parts after them.
-    open: Vec<Part>,
-    hint: Option<String>,
-    ended: bool,
-}
-
-impl Playlist {
-    fn parse(media: &str, text: &str) -> Self {
-        let folder = &media[..=media.rfind('/').unwrap()];
-        let millis = |text: &str| (text.parse::<f64>().unwrap() * 1_000.0).round() as u64;
-        let attribute = |value: &str, name: &str| {
-            let mut pairs = value.split(',').filter_map(|pair| pair.split_once('='));
-            let found = pairs.find(|(key, _)| *key == name);
-            found.map(|(_, value)| value.trim_matches('"').to_owned())
-        };
-        let (mut list, mut sequence, mut duration_ms) = (Self::default(), 0, 0);
-        for line in text.lines() {
-            let (tag, value) = line.split_once(':').unwrap_or((line, ""));
-            match tag {
-                "#EXT-X-PART-INF" => {
-                    list.target_ms = millis(&attribute(value, "PART-TARGET").unwrap())
-                }
-                "#EXT-X-MEDIA-SEQUENCE" => sequence = value.parse().unwrap(),
-                "#EXT-X-PART" => list.open.push(Part {
-                    path: format!("{folder}{}", attribute(value, "URI").unwrap()),
-                    duration_ms: millis(&attribute(value, "DURATION").unwrap()),
-                    independent: attribute(value, "INDEPENDENT").is_some(),
-                }),
-                "#EXTINF" => duration_ms = millis(value.trim_end_matches(',')),
-                "#EXT-X-PRELOAD-HINT" => {
-                    list.hint = attribute(value, "URI").map(|uri| format!("{folder}{uri}"));
-                }
-                "#EXT-X-ENDLIST" => list.ended = true,
-                _ if line.starts_with('#') => {}
-                _ => {
-                    let parts = std::mem::take(&mut list.open);
-                    let path = format!("{folder}{line}");
-                    list.segments.insert(sequence, (path, duration_ms, parts));
-                    sequence += 1;
-                }
-            }
-        }
-        list
-    }
-
-    /// Number of the segment that is being made.
-    fn next(&self) -> u64 {
-        self.segments.keys().next_back().unwrap() + 1
-    }
 }
 
 #[test]
@@ -121,14 +57,19 @@ fn a_client_that_asks_for_each_part_gets_it_and_the_segments_are_their_parts() {
             "answered before the part was there"
         );
         assert_eq!(list.target_ms, before.target_ms);
-        for (number, (path, duration_ms, parts)) in list.segments.range(sequence..) {
+        for (number, segment) in list.segments.range(sequence..) {
+            let parts = &segment.parts;
             let bodies: Vec<Vec<u8>> = parts
                 .iter()
                 .map(|part| server.get(&part.path).body)
                 .collect();
             let sum: u64 = parts.iter().map(|part| part.duration_ms).sum();
-            assert_eq!(sum, *duration_ms, "segment {number}");
-            assert_eq!(bodies.concat(), server.get(path).body, "segment {number}");
+            assert_eq!(sum, segment.duration_ms, "segment {number}");
+            assert_eq!(
+                bodies.concat(),
+                server.get(&segment.path).body,
+                "segment {number}"
+            );
             for part in &parts[..parts.len() - 1] {
                 let shortest = list.target_ms * 85 / 100;
                 assert!(

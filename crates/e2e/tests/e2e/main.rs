@@ -36,6 +36,7 @@ mod record_command;
 mod remux;
 mod remux_damage;
 mod remux_large;
+mod request_patterns;
 mod rtmp_out;
 mod rtmps;
 mod usage;
