@@ -21,6 +21,7 @@ pub mod disk;
 pub mod ffmpeg;
 pub mod flv;
 pub mod frames;
+pub mod gateway;
 pub mod gst;
 pub mod hls;
 pub mod hook;

@@ -19,6 +19,7 @@ mod enhanced;
 mod flv_out;
 mod harness;
 mod hls_check;
+mod hls_check_faults;
 mod hls_http;
 mod hls_out;
 mod ladder;
