@@ -41,3 +41,4 @@ mod request_patterns;
 mod rtmp_out;
 mod rtmps;
 mod usage;
+mod web_players;
