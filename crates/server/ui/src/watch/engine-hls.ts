@@ -14,6 +14,9 @@ const HLS_WORKER = '/assets/vendor/hls.worker.js';
 /** Longest live delay believed from the wall clock; beyond it the clocks disagree. */
 const MAX_CLOCK_DELAY_SECONDS = 120;
 
+/** Without parts, too far behind is behind by this many target durations. */
+const MAX_TARGETS_BEHIND = 10;
+
 /** With more than this to play, a failing network is not yet the viewer's matter. */
 const SPARE_SECONDS = 1.5;
 
@@ -39,9 +42,15 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     fragLoadPolicy: { default: policy(10_000, 30_000, 2) },
   });
 
-  // Too far behind is behind by this many target durations. Not among the settings above, which hls.js takes only
-  // together with a distance of ours from the live edge.
-  hls.config.liveMaxLatencyDurationCount = 10;
+  // Too far behind to play on: it then goes to the live edge at once. Near a low latency edge it makes up by speed for
+  // about this distance and no more, or after seconds without a publisher viewers would stay behind by as many. Not among the
+  // settings above, which hls.js takes only together with a distance of ours from the live edge.
+  hls.on(Hls.Events.LEVEL_UPDATED, (_name, { details }) => {
+    const hasParts = details.partTarget > 0 && details.partHoldBack > 0;
+    hls.config.liveMaxLatencyDuration = hasParts
+      ? 2 * details.partHoldBack + details.targetduration
+      : MAX_TARGETS_BEHIND * details.targetduration;
+  });
 
   const recent: { bits: number; seconds: number }[] = [];
   let recoveries = 0;
