@@ -22,6 +22,7 @@ pub mod ffmpeg;
 pub mod flv;
 pub mod frames;
 pub mod gateway;
+pub mod glass;
 pub mod gst;
 pub mod hls;
 pub mod hook;

@@ -1,6 +1,7 @@
 //! The watch page in a real browser: pictures move over HLS (both containers) and HTTP-FLV.
 
 use e2e::ffmpeg::{self, Version};
+use e2e::glass::{Course, measure};
 use e2e::media::{repository, testdata};
 use e2e::process::{command, run};
 use e2e::server::Server;
@@ -72,4 +73,23 @@ fn chromium_plays_vp9_over_hls() {
     );
     server.wait_for_stream("live/vp9");
     watch(&server, "live/vp9", "hls", &[]);
+}
+
+#[test]
+fn what_chromium_shows_is_seconds_old_at_most() {
+    // The example glass_to_glass measures for longer, on a calm machine.
+    let seen = measure(secs(4), Course::Steady);
+    assert!(seen["pictures"].as_u64().unwrap() >= 20, "{seen:#}");
+    let latency = |share: &str| seen["latencyMs"][share].as_u64().unwrap();
+    // No part is shorter than 200 ms, and players stay three behind.
+    assert!(latency("least") >= 600, "{seen:#}");
+    assert!(latency("p50") < 8_000, "{seen:#}");
+}
+
+#[test]
+fn who_watches_is_near_the_live_edge_again_after_an_interruption() {
+    let seen = measure(secs(14), Course::Interrupted);
+    assert!(seen["longestGapMs"].as_u64().unwrap() >= 2_000, "{seen:#}");
+    let last = seen["latencyMs"]["last"].as_u64().unwrap();
+    assert!(last < 4_500, "{seen:#}");
 }
