@@ -27,6 +27,9 @@ pub struct Config {
     /// Length that parts have about, between 200 ms and 1 s; `None`: no low latency. What the
     /// playlist says (`PART-TARGET`) is fixed by the frames of the first segment. Default `None`.
     pub part: Option<Duration>,
+    /// Parts are byte ranges of their segment, which grows while it is made, in place of resources
+    /// of their own (RFC 8216bis §4.4.4.9, `BYTERANGE`): a cache keeps each byte once. Default false.
+    pub part_ranges: bool,
     /// Segments listed in a playlist, at least 1; more are listed while they hold less than three
     /// target durations (H4). Default 7.
     pub segments: usize,
@@ -60,6 +63,7 @@ impl Config {
             epoch,
             segment: Duration::from_secs(2),
             part: None,
+            part_ranges: false,
             segments: 7,
             first_media_sequence: 0,
             first_discontinuity_sequence: 0,

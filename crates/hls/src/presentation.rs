@@ -157,6 +157,8 @@ pub(crate) struct LowLatency {
     pub(crate) part_ms: u64,
     /// Sequence number and index of the part expected next; none after the end.
     pub(crate) hint: Option<(u64, usize)>,
+    /// Parts are byte ranges of their segments.
+    pub(crate) ranges: bool,
 }
 
 impl LowLatency {
@@ -207,21 +209,44 @@ impl Presentation {
             .is_some_and(|ready| ready.low_latency.is_some())
     }
 
-    /// Whether this is the name of the part that a playlist says comes next: it is not there yet,
-    /// but will be.
+    /// Whether this is the name of the part that a playlist says comes next, or of the segment that
+    /// it is a range of: it is not there yet, but will be.
     #[must_use]
     pub fn is_hinted(&self, name: &str) -> bool {
-        let Some(ResourceName::Part {
-            feed,
-            sequence,
-            part,
-        }) = container::parse_name(self.epoch, name)
-        else {
-            return false;
+        let hint = |feed| {
+            let low_latency = self.ready(feed)?.low_latency?;
+            Some((low_latency.hint?, low_latency.ranges))
         };
-        self.ready(feed)
-            .and_then(|ready| ready.low_latency?.hint)
-            .is_some_and(|hint| hint == (sequence, part))
+        match container::parse_name(self.epoch, name) {
+            Some(ResourceName::Part {
+                feed,
+                sequence,
+                part,
+            }) => hint(feed).is_some_and(|(hint, ranges)| !ranges && hint == (sequence, part)),
+            Some(ResourceName::Segment { feed, sequence }) => {
+                hint(feed).is_some_and(|(hint, ranges)| ranges && hint.0 == sequence)
+                    || self.growing(name).is_some()
+            }
+            Some(ResourceName::Init { .. }) | None => false,
+        }
+    }
+
+    /// What there is so far of the segment of this name, where parts are ranges of segments and it
+    /// is being made: its beginning, which does not change any more.
+    #[must_use]
+    pub fn growing(&self, name: &str) -> Option<Resource> {
+        let ResourceName::Segment { feed, sequence } = container::parse_name(self.epoch, name)?
+        else {
+            return None;
+        };
+        let ready = self.ready(feed)?;
+        ready.low_latency.filter(|low_latency| low_latency.ranges)?;
+        let open = ready.open.as_ref().filter(|o| o.sequence == sequence)?;
+        Some(Resource {
+            body: Body::parts(Arc::clone(&open.parts)),
+            content_type: feed.container().media_type(open.has_video),
+            etag: format!("\"{name}\"").into(),
+        })
     }
 
     /// The segment, part or init segment of this name (the last path part below `/{app}/{stream}/`).

@@ -55,6 +55,8 @@ pub(crate) struct Common<'a> {
     pub(crate) target_ms: u64,
     /// The part target, where there are parts.
     pub(crate) part_ms: Option<u64>,
+    /// Parts are byte ranges of their segments.
+    pub(crate) part_ranges: bool,
     /// The next unit is expected to begin a segment.
     pub(crate) cut_due: bool,
     pub(crate) ended: bool,
@@ -93,7 +95,8 @@ pub(crate) struct Opened {
     /// One of its parts has a picture.
     has_picture: bool,
     pub(crate) parts: Vec<Part>,
-    bytes: usize,
+    /// Bytes of its parts.
+    pub(crate) bytes: usize,
     picture: Option<ByteRange>,
 }
 
@@ -525,6 +528,7 @@ impl Rendition {
             .map(|part_ms| LowLatency {
                 part_ms,
                 hint: (!common.ended).then(|| self.next_part(common.cut_due)),
+                ranges: common.part_ranges,
             });
         let open = self.shown();
         let (media, delta) = match low_latency {

@@ -65,6 +65,8 @@ pub struct HlsConfig {
     pub low_latency: bool,
     /// About how long a part is, where there are parts; 200 ms to 1 s.
     pub part: Duration,
+    /// Parts are byte ranges of their segments, which grow while they are made.
+    pub part_ranges: bool,
     /// Segments listed in a playlist.
     pub segments: usize,
     /// After this time without a request a stream is no longer segmented, unless `always`.
@@ -138,6 +140,7 @@ impl Default for HlsConfig {
             always: false,
             segment: Duration::from_secs(2),
             low_latency: true,
+            part_ranges: false,
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),

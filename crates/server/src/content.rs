@@ -176,6 +176,41 @@ pub(crate) fn send(
     Ok(response)
 }
 
+/// What a range asks for of content whose length is not known yet: the first byte, and the last one
+/// where it says which. `None` for what can be answered from the whole only.
+pub(crate) fn range_ahead(request: &HeaderMap, etag: &str) -> Option<(usize, Option<usize>)> {
+    let unknown = usize::MAX;
+    match range(request, etag, unknown) {
+        // The last bytes of an unknown length begin where nothing is.
+        Wanted::Part { first, .. } if first > unknown / 2 => None,
+        Wanted::Part { first, last } => Some((first, (last < unknown - 1).then_some(last))),
+        Wanted::All | Wanted::Nothing => None,
+    }
+}
+
+/// Answers with the bytes from `first` to `last`, both inclusive, of content that grows still: its
+/// length is said as `*` (RFC 9110 §14.4). Both lie within what is there of it.
+pub(crate) fn send_so_far(content: &Content, first: usize, last: usize) -> Response {
+    let len = last + 1 - first;
+    let mut response = Response::new(content.body.body(first, len));
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    let headers = response.headers_mut();
+    let texts = [
+        (CACHE_CONTROL, &*content.cache_control),
+        (ETAG, &*content.etag),
+        (CONTENT_RANGE, &*format!("bytes {first}-{last}/*")),
+    ];
+    for (name, text) in texts {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            headers.insert(name, value);
+        }
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content.content_type));
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(len as u64));
+    response
+}
+
 /// An empty body of a length that nobody writes: axum gives every answer a Content-Length, and the
 /// only one that a 304 may have is that of the content (RFC 9110 §8.6).
 fn no_length() -> Body {
@@ -321,6 +356,27 @@ mod tests {
         }
         assert_eq!(parse_range("bytes=0-", 0), Wanted::Nothing);
         assert_eq!(parse_range("bytes=-1", 0), Wanted::Nothing);
+    }
+
+    #[test]
+    fn ranges_of_what_grows_are_those_that_need_no_length() {
+        let asked = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RANGE, HeaderValue::from_str(text).unwrap());
+            range_ahead(&headers, "\"x\"")
+        };
+        assert_eq!(asked("bytes=7-"), Some((7, None)));
+        assert_eq!(asked("bytes=7-9"), Some((7, Some(9))));
+        // What Safari sends for the rest of a resource that grows (RFC 8673 §2.2).
+        assert_eq!(
+            asked("bytes=7-9007199254740991"),
+            Some((7, Some(9_007_199_254_740_991)))
+        );
+        assert_eq!(asked("bytes=7-99999999999999999999999"), Some((7, None)));
+        for whole in ["bytes=-7", "bytes=1-2,4-5", "bytes=9-7", "items=0-"] {
+            assert_eq!(asked(whole), None, "{whole}");
+        }
+        assert_eq!(range_ahead(&HeaderMap::new(), "\"x\""), None);
     }
 
     #[test]

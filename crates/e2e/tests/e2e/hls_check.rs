@@ -7,6 +7,8 @@ use e2e::process::{Output, Process};
 use e2e::server::{Server, sidestream};
 use e2e::wait::{secs, until};
 
+use crate::browser::watch;
+
 fn publish(server: &Server) -> Process {
     ffmpeg::publish_with(
         Version::V5,
@@ -52,6 +54,24 @@ fn assert_clean(found: &serde_json::Value) {
         "{found:#}"
     );
     assert_eq!(found["totals"]["failed"], 0, "{found:#}");
+}
+
+#[test]
+fn nothing_is_found_where_parts_are_ranges_and_chromium_plays_them() {
+    let server = Server::with_config("[hls]\nsegment = \"1s\"\npart_ranges = true\n");
+    let _publisher = publish(&server);
+    let list = multivariant(&server.http, "/live/cam.m3u8", FIRST_SEGMENT);
+    let text = until("parts", secs(20), || {
+        let text = server.get(&list.media).text();
+        text.contains("#EXT-X-PART:").then_some(text)
+    });
+    assert!(text.contains(",BYTERANGE=\""), "{text}");
+    for found in &check(&server, &["--time", "6s"]) {
+        assert_clean(found);
+    }
+    let seen = watch(&server, "live/cam", "hls", &[]);
+    let parts = seen["lowLatency"]["parts"].as_u64().unwrap();
+    assert!(parts >= 5, "{seen:#}");
 }
 
 #[test]

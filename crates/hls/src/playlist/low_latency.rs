@@ -136,8 +136,19 @@ impl Writer {
         if self.head.ended {
             self.line(format_args!("#EXT-X-ENDLIST"));
         } else if let Some((sequence, part)) = self.low_latency.hint {
-            let name = part_name(self.head.epoch, self.head.feed, sequence, part);
-            self.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{name}\""));
+            let what = match self.low_latency.ranges {
+                false => Address(
+                    part_name(self.head.epoch, self.head.feed, sequence, part),
+                    None,
+                ),
+                true => {
+                    let open = open.filter(|open| open.sequence == sequence);
+                    let begins = open.map_or(0, |open| open.bytes);
+                    let name = segment_name(self.head.epoch, self.head.feed, sequence);
+                    Address(name, Some(Range::From(begins)))
+                }
+            };
+            self.line(format_args!("#EXT-X-PRELOAD-HINT:TYPE=PART,{what}"));
         }
         let reports = if self.head.ended { &[] } else { reports };
         for report in reports {
@@ -208,23 +219,55 @@ impl Writer {
     }
 
     fn parts(&mut self, sequence: u64, parts: &[Part]) {
+        let mut begins = 0;
         for (index, part) in parts.iter().enumerate() {
-            let name = part_name(self.head.epoch, self.head.feed, sequence, index);
+            let what = match &part.body {
+                Some(body) if self.low_latency.ranges => {
+                    let name = segment_name(self.head.epoch, self.head.feed, sequence);
+                    let range = Range::Of(body.len(), begins);
+                    begins += body.len();
+                    Address(name, Some(range))
+                }
+                _ => Address(
+                    part_name(self.head.epoch, self.head.feed, sequence, index),
+                    None,
+                ),
+            };
             let duration = Seconds(part.duration_ms);
             let flag = match (&part.body, part.independent) {
                 (None, _) => ",GAP=YES",
                 (Some(_), true) => ",INDEPENDENT=YES",
                 (Some(_), false) => "",
             };
-            self.line(format_args!(
-                "#EXT-X-PART:DURATION={duration},URI=\"{name}\"{flag}"
-            ));
+            self.line(format_args!("#EXT-X-PART:DURATION={duration},{what}{flag}"));
         }
     }
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         // Writing to memory does not fail.
         let _ = writeln!(self.out, "{line}");
+    }
+}
+
+/// Where a part is: a resource, or some bytes of one.
+struct Address(String, Option<Range>);
+
+enum Range {
+    /// So many bytes from this one on.
+    Of(usize, usize),
+    /// All from this one on that will be a part.
+    From(usize),
+}
+
+impl std::fmt::Display for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self(name, range) = self;
+        write!(f, "URI=\"{name}\"")?;
+        match range {
+            None => Ok(()),
+            Some(Range::Of(len, begins)) => write!(f, ",BYTERANGE=\"{len}@{begins}\""),
+            Some(Range::From(begins)) => write!(f, ",BYTERANGE-START={begins}"),
+        }
     }
 }
 

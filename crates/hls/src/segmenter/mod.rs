@@ -352,6 +352,7 @@ impl Segmenter {
             epoch: self.config.epoch,
             target_ms: target_ms.map_or(0, unsigned),
             part_ms: self.part_ms(),
+            part_ranges: self.config.part_ranges,
             cut_due: self.is_cut_due(),
             ended: self.ended,
             reports: &reports,

@@ -87,6 +87,35 @@ pub(super) async fn part(
     wait(hls, entry, look, "media").await
 }
 
+/// What is there of a segment that grows, as soon as it has the byte `first`.
+pub(super) enum SoFar {
+    /// It is complete.
+    Whole(hls::Resource),
+    /// Its beginning.
+    Begins(hls::Resource),
+}
+
+/// The segment of this name, once it is there up to behind `first`, or complete; `None` as soon as
+/// it is known that it will not come.
+pub(super) async fn growing(
+    hls: &Hls,
+    entry: &Entry,
+    file: &str,
+    first: usize,
+) -> Result<Option<SoFar>, Problem> {
+    let look = |snapshot: &Arc<Snapshot>| {
+        if let Some(found) = snapshot.resource(file) {
+            return Look::There(Some(SoFar::Whole(found)));
+        }
+        match snapshot.growing(file) {
+            Some(found) if found.body.len() > first => Look::There(Some(SoFar::Begins(found))),
+            _ if snapshot.is_hinted(file) => Look::Wait,
+            _ => Look::There(None),
+        }
+    };
+    wait(hls, entry, look, "media").await
+}
+
 /// How long a playlist that was waited for may be kept (H17): its URL names what it holds, and
 /// what comes next has another one.
 pub(super) fn cache_control(snapshot: &Snapshot) -> Cow<'static, str> {

@@ -108,6 +108,11 @@ impl Snapshot {
             .find_map(|presentation| presentation.key(file))
     }
 
+    /// What there is so far of the segment of this name, where parts are ranges of it.
+    pub(super) fn growing(&self, file: &str) -> Option<hls::Resource> {
+        self.current.as_ref()?.growing(file)
+    }
+
     /// Whether a playlist says that the part of this name comes next.
     pub(super) fn is_hinted(&self, file: &str) -> bool {
         self.current.as_ref().is_some_and(|p| p.is_hinted(file))

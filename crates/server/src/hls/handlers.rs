@@ -6,6 +6,7 @@ use axum::response::Response;
 use hls::{Container, Feed, Key, PlaylistName, Playlists, Rendition, Standing};
 use http::{HeaderMap, Method};
 
+use super::blocking::SoFar;
 use super::catch_up;
 use super::entry::{Entry, Playlist, Snapshot};
 use super::registry::Hls;
@@ -231,8 +232,18 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
         // Announced: it is waited for.
         None if snapshot.is_hinted(file) => {
             admit(&entry, request)?;
-            let part = blocking::part(hls, &entry, file).await?;
-            part.ok_or_else(missing)?
+            match ahead(hls, &entry, file, request)
+                .await?
+                .ok_or_else(missing)?
+            {
+                Ahead::Whole(found) => found,
+                Ahead::Range(response) => {
+                    let sent = sent_bytes(&response);
+                    hls.count_sent(sent);
+                    entry.sessions.sent(request.asker, sent, End::NotYet);
+                    return Ok(response);
+                }
+            }
         }
         None => {
             let kept = catch_up::resource(hls, file, request).await;
@@ -255,6 +266,50 @@ async fn resource(hls: &Hls, file: &str, request: &Request<'_>) -> Result<Respon
     hls.count_sent(sent);
     entry.sessions.sent(request.asker, sent, End::NotYet);
     Ok(response)
+}
+
+/// What was announced, when it is there.
+enum Ahead {
+    Whole(hls::Resource),
+    /// Bytes of a segment that grows still.
+    Range(Response),
+}
+
+/// Waits for what a playlist announces: a part, or a range of a segment that is being made.
+async fn ahead(
+    hls: &Hls,
+    entry: &Entry,
+    file: &str,
+    request: &Request<'_>,
+) -> Result<Option<Ahead>, Problem> {
+    let range = content::range_ahead(request.headers, &format!("\"{file}\""));
+    let Some((first, last)) = range.filter(|_| request.method == Method::GET) else {
+        let whole = blocking::part(hls, entry, file).await?;
+        return Ok(whole.map(Ahead::Whole));
+    };
+    let found = match blocking::growing(hls, entry, file, first).await? {
+        Some(SoFar::Begins(found)) => found,
+        Some(SoFar::Whole(found)) => return Ok(Some(Ahead::Whole(found))),
+        None => return Ok(None),
+    };
+    let there = found.body.len() - 1;
+    let is_all = last.is_some_and(|last| last <= there);
+    let content = Content {
+        body: found.body.into(),
+        gzip: Gzip::Never,
+        content_type: found.content_type,
+        etag: found.etag.into(),
+        // Less than was asked for: the same request will have another answer.
+        cache_control: match (is_all, request.links) {
+            (false, _) => content::NO_STORE.into(),
+            (true, None) => content::IMMUTABLE.into(),
+            (true, Some(_)) => content::PRIVATE_IMMUTABLE.into(),
+        },
+    };
+    let last = last.unwrap_or(there).min(there);
+    Ok(Some(Ahead::Range(content::send_so_far(
+        &content, first, last,
+    ))))
 }
 
 /// A key: for this viewer, and for nobody's cache.

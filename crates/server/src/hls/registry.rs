@@ -239,6 +239,7 @@ impl Hls {
         config.segment = settings.segment;
         config.segments = settings.segments;
         config.part = settings.low_latency.then_some(settings.part);
+        config.part_ranges = settings.part_ranges;
         config.limits = settings.limits;
         config.rung = self
             .inner

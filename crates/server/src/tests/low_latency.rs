@@ -22,7 +22,7 @@ pub(super) struct Encoder {
 
 impl Encoder {
     /// A publisher whose first two seconds are there already.
-    async fn begin(bench: &Bench) -> Self {
+    pub(super) async fn begin(bench: &Bench) -> Self {
         let mut encoder = Self::silent(bench, "live/cam1");
         encoder.run(Duration::from_secs(2)).await;
         encoder
@@ -62,7 +62,7 @@ impl Encoder {
     }
 
     /// Sends for this long.
-    async fn run(&mut self, time: Duration) {
+    pub(super) async fn run(&mut self, time: Duration) {
         let until = Instant::now() + time;
         while Instant::now() < until {
             self.frame();
@@ -71,7 +71,7 @@ impl Encoder {
     }
 }
 
-async fn playlist(bench: &Bench, query: &str) -> Answer {
+pub(super) async fn playlist(bench: &Bench, query: &str) -> Answer {
     let answer = bench.get(&format!("{MEDIA}{query}")).await;
     assert_eq!(answer.status, StatusCode::OK, "{query}: {}", answer.text());
     answer

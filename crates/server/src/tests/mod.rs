@@ -19,6 +19,7 @@ mod low_latency;
 mod openapi;
 mod overview;
 mod pages;
+mod part_ranges;
 mod poster;
 
 use std::net::SocketAddr;

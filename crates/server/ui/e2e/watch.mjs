@@ -49,7 +49,8 @@ try {
     const url = request.url();
     requests += 1;
     if (url.includes('_HLS_msn=')) lowLatency.waits += 1;
-    if (/-\d+\.\d+\.m4s$/.test(url)) lowLatency.parts += 1;
+    const isRange = request.headers().range !== undefined && /-\d+\.m4s$/.test(url);
+    if (isRange || /-\d+\.\d+\.m4s$/.test(url)) lowLatency.parts += 1;
     if (/^(blob|data):/.test(url)) return;
     if (new URL(url).origin !== origin) offences.push(`request to another origin: ${url}`);
   });

@@ -233,6 +233,8 @@ pub struct Hls {
     pub low_latency: bool,
     /// About how long a part is; rounded to whole frames.
     pub part: Duration,
+    /// Parts are byte ranges of their segments, which grow while they are made.
+    pub part_ranges: bool,
     /// Segments in a playlist.
     pub segments: usize,
     /// Segmenting stops when nobody asked for this long.
@@ -260,6 +262,7 @@ impl Default for Hls {
             always: false,
             segment: Duration::from_secs(2),
             low_latency: true,
+            part_ranges: false,
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),

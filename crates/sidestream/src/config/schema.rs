@@ -106,6 +106,7 @@ pub(super) static SECTIONS: &[Section] = &[
             "segment" => hls.segment,
             "low_latency" => hls.low_latency,
             "part" => hls.part,
+            "part_ranges" => hls.part_ranges,
             "segments" => hls.segments,
             "idle" => hls.idle,
             "dvr" => hls.dvr,

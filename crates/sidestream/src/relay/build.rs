@@ -354,6 +354,7 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.hls.always = config.hls.always;
     server.hls.segment = config.hls.segment;
     server.hls.low_latency = config.hls.low_latency;
+    server.hls.part_ranges = config.hls.part_ranges;
     server.hls.part = config.hls.part;
     server.hls.segments = config.hls.segments;
     server.hls.idle = config.hls.idle;
