@@ -50,6 +50,8 @@ pub struct Config {
     /// No number below this is given by a ladder, as an earlier segmenter of the stream has used them;
     /// not more than [`Config::first_media_sequence`]. Default 0.
     pub least_media_sequence: u64,
+    /// Whether data messages go into segments as timed metadata. Default true.
+    pub timed_metadata: bool,
     /// What bounds memory and work.
     pub limits: Limits,
 }
@@ -71,6 +73,7 @@ impl Config {
             encryption: None,
             rung: None,
             least_media_sequence: 0,
+            timed_metadata: true,
             limits: Limits::default(),
         }
     }

@@ -22,6 +22,8 @@
 //! - **Media time is the publisher's.** Boundaries are absolute decode times converted to 90 kHz;
 //!   durations are differences of boundaries as printed, so they add up over any stretch.
 //!
+//! - **Data messages** become timed metadata in both containers ([`Segmenter::data`]).
+//!
 //! [`shift`] indexes what is kept beyond the live window, and makes playlists over it (DVR, catch-up).
 //!
 //! [`folder`] reads what was written, VOD and EVENT playlists with their segments, as events, and writes the
@@ -48,6 +50,7 @@ mod presentation;
 mod rendition;
 mod segmenter;
 pub mod shift;
+mod timed;
 mod window;
 
 pub use blocking::{Blocking, DirectiveError, Directives, Until};

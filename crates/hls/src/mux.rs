@@ -8,6 +8,7 @@ use remux::{LeftOut, mp4, ts};
 
 use crate::container::Container;
 use crate::encryption::Method;
+use crate::timed;
 
 /// Writes segments of one container.
 #[derive(Debug)]
@@ -45,6 +46,14 @@ pub(crate) struct Muxed {
     pub(crate) picture: Option<usize>,
 }
 
+/// Whether timed metadata goes into fragments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Messages {
+    Carried,
+    /// A player has it from another feed.
+    LeftOut,
+}
+
 /// Whether a muxer goes on as if nothing had happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
@@ -79,6 +88,13 @@ impl Mux {
                 };
                 (mux, left_out)
             }
+        }
+    }
+
+    /// Announces timed metadata, in containers that announce it.
+    pub(crate) fn carry_metadata(&mut self) {
+        if let Self::Ts { muxer, .. } = self {
+            muxer.carry_metadata();
         }
     }
 
@@ -173,9 +189,14 @@ impl Mux {
         units: &[AccessUnit],
         ends: &[(TrackId, Dts)],
         video: Option<TrackId>,
+        messages: Messages,
     ) -> Option<Muxed> {
         match self {
             Self::Fmp4(muxer) => {
+                let asides = units.iter().filter(|unit| timed::is_aside(unit));
+                if messages == Messages::Carried {
+                    asides.for_each(|unit| muxer.message(timed::of_unit(unit)));
+                }
                 let (bytes, picture) = match video {
                     Some(video) => muxer.fragment_with_picture(units, ends, video).ok()?,
                     None => (muxer.fragment(units, ends).ok()?, None),
@@ -188,10 +209,15 @@ impl Mux {
                 let tables_len = out.len();
                 let (mut picture, mut has_picture) = (None, false);
                 for unit in units {
-                    if !muxer.carries(unit.track) {
+                    let is_aside = timed::is_aside(unit);
+                    if !is_aside && !muxer.carries(unit.track) {
                         continue;
                     }
-                    if muxer.unit(unit, &mut out).is_err() {
+                    let written = match is_aside {
+                        true => muxer.timed(&timed::of_unit(unit), &mut out),
+                        false => muxer.unit(unit, &mut out),
+                    };
+                    if written.is_err() {
                         *damaged += 1;
                     } else if Some(unit.track) == video && !has_picture {
                         has_picture = true;

@@ -47,6 +47,8 @@ pub(crate) enum Lane {
     Other,
     /// An alternative to the other track: it ends nothing.
     Follower,
+    /// Timed metadata: it has no say in where parts end.
+    Aside,
 }
 
 /// State of the decisions for one stream; the part target never changes.
@@ -71,6 +73,8 @@ struct Open {
     /// Units so far, and those in complete parts.
     units: usize,
     marked: usize,
+    /// Units of metadata behind them.
+    asides: usize,
     /// Latest time of the leading track, or where the segment began.
     lead: i64,
     last_lead: Option<i64>,
@@ -127,6 +131,7 @@ impl PartClock {
             latest,
             units: 0,
             marked: 0,
+            asides: 0,
             lead: start,
             last_lead: None,
             leads: false,
@@ -146,7 +151,7 @@ impl PartClock {
                 let since = time - open.other.unwrap_or(time);
                 open.lead.saturating_add(since) - SLACK
             }
-            Lane::Follower => return,
+            Lane::Follower | Lane::Aside => return,
         };
         while now >= open.begin + target && open.begin + target <= open.latest {
             open.mark(open.begin + target, out);
@@ -158,6 +163,9 @@ impl PartClock {
         let Some(open) = &mut self.open else {
             return;
         };
+        if lane == Lane::Aside {
+            return self.aside();
+        }
         open.units += 1;
         match lane {
             Lane::Leading => {}
@@ -165,7 +173,7 @@ impl PartClock {
                 open.other.get_or_insert(time);
                 return;
             }
-            Lane::Follower => return,
+            Lane::Follower | Lane::Aside => return,
         }
         if let Some(last) = open.last_lead.replace(time).filter(|&last| last < time) {
             let step = (time - last).min(2 * self.step);
@@ -183,12 +191,20 @@ impl PartClock {
         }
     }
 
+    /// A unit of metadata joined the segment.
+    pub(crate) fn aside(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.units += 1;
+            open.asides += 1;
+        }
+    }
+
     /// Where a segment that would end at `end` ends, so that its parts fill it exactly.
     pub(crate) fn settle(&self, end: i64) -> i64 {
         let Some(open) = &self.open else {
             return end;
         };
-        if open.units == open.marked {
+        if open.units == open.marked + open.asides {
             return self.boundary(end).unwrap_or(end);
         }
         let full = open.begin + self.target;
@@ -235,6 +251,7 @@ impl Open {
             end,
         });
         self.marked = self.units;
+        self.asides = 0;
         self.begin = end;
         self.leads = false;
     }

@@ -12,7 +12,7 @@ use crate::body::{Body, Part};
 use crate::container::{Container, HasVideo};
 use crate::encryption::{Method, Numbered, Seal};
 use crate::feed::Feed;
-use crate::mux::{Change, Mux, Samples};
+use crate::mux::{Change, Messages, Mux, Samples};
 use crate::parts::Mark;
 use crate::playlist::{self, FrameRate, Multivariant, Report};
 use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists, Text};
@@ -183,6 +183,19 @@ impl Rendition {
         self.feed
     }
 
+    /// Sound beside a picture has none: its players would have all messages twice.
+    fn messages(&self) -> Messages {
+        match self.feed {
+            Feed::Main(_) | Feed::Video => Messages::Carried,
+            Feed::Audio(_) => Messages::LeftOut,
+        }
+    }
+
+    /// Announces timed metadata, before there are tracks.
+    pub(crate) fn carry_metadata(&mut self) {
+        self.mux.carry_metadata();
+    }
+
     pub(crate) fn is_enabled(&self) -> bool {
         self.enabled
     }
@@ -281,7 +294,9 @@ impl Rendition {
             let opened = self.open(opening.clone());
             self.open = Some(opened);
         }
-        let muxed = self.mux.segment(units, ends, self.video_track());
+        let muxed = self
+            .mux
+            .segment(units, ends, self.video_track(), self.messages());
         let picture = self.first_picture(units);
         let sound_only = self.has_video() == HasVideo::No;
         if let Some(open) = &mut self.open {
@@ -313,7 +328,9 @@ impl Rendition {
         } else {
             let mut opened = self.open(cut.opening.clone());
             let video = self.video_track();
-            let muxed = self.mux.segment(&cut.units, &cut.ends, video);
+            let muxed = self
+                .mux
+                .segment(&cut.units, &cut.ends, video, self.messages());
             let picture = muxed.as_ref().and_then(|muxed| muxed.picture);
             // Of a chain of blocks nothing can be read alone.
             opened.picture = picture

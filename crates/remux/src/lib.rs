@@ -7,6 +7,7 @@ mod left_out;
 pub mod mp4;
 #[cfg(test)]
 mod test_media;
+pub mod timed;
 pub mod ts;
 
 pub use crypt::Key;

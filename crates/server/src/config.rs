@@ -71,6 +71,8 @@ pub struct HlsConfig {
     pub segments: usize,
     /// After this time without a request a stream is no longer segmented, unless `always`.
     pub idle: Duration,
+    /// Whether data messages of publishers go into segments as timed metadata.
+    pub timed_metadata: bool,
     /// What is kept on the disk, and for how long; `None`: nothing.
     pub dvr: Option<DvrConfig>,
     /// Which streams are encrypted; `None`: no stream is.
@@ -144,6 +146,7 @@ impl Default for HlsConfig {
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
+            timed_metadata: true,
             dvr: None,
             encryption: None,
             ladders: Vec::new(),

@@ -28,6 +28,7 @@ impl Segmenter {
         if open.units.is_empty() {
             return;
         }
+        self.keep_asides(&mut open.units, &open.marks);
         let Some(opening) = opening else {
             self.leave_out(boundary);
             return;

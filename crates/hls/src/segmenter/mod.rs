@@ -7,6 +7,7 @@ mod parts;
 mod rung;
 mod sounds;
 mod stats;
+mod timed;
 mod units;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::mux::{Change, Samples};
 use crate::parts::{Mark, PartClock};
 use crate::presentation::{Init, Presentation};
 use crate::rendition::{Common, Cut, Rendition};
+use crate::timed::{self as aside, Messages};
 use crate::window::Rules;
 
 use rung::OnLadder;
@@ -65,6 +67,7 @@ pub struct Segmenter {
     /// Those of both containers, and of the other feeds that were asked for.
     renditions: Vec<Rendition>,
     sounds: Sounds,
+    pub(crate) messages: Messages,
     /// Where media is encrypted.
     keyring: Option<Keyring>,
     video: VideoState,
@@ -134,12 +137,13 @@ impl Segmenter {
         cutter.set_told(on_ladder.is_some());
         let method = config.encryption.as_ref().map(|e| e.method);
         let main = Container::ALL.map(|c| Rendition::new(c.into(), config.epoch, method));
-        Self {
+        let mut this = Self {
             cutter,
             on_ladder,
             offset: 0,
             parts: None,
             renditions: main.into(),
+            messages: Messages::default(),
             keyring: config.encryption.clone().map(Keyring::new),
             config: without_parts_of_chains(config),
             tracks: TrackList::default(),
@@ -158,7 +162,13 @@ impl Segmenter {
             ended: false,
             dirty: true,
             stats: Stats::default(),
+        };
+        if this.config.timed_metadata {
+            this.renditions
+                .iter_mut()
+                .for_each(Rendition::carry_metadata);
         }
+        this
     }
 
     /// Starts a feed, at any moment; a second call changes nothing. When a complete segment's
@@ -304,7 +314,9 @@ impl Segmenter {
         self.cutter.open_at(boundary.next_start);
         for unit in carried.into_iter().chain(tail) {
             let served = self.served.iter().find(|s| s.track == unit.track);
-            if let Some(&served) = served {
+            if aside::is_aside(&unit) {
+                self.aside(unit);
+            } else if let Some(&served) = served {
                 let time = cutter::ticks(served.timescale, unit.dts);
                 // The clock's anchor is set: when they arrived does not matter any more.
                 self.accept(unit, served, time, WallTime(0));

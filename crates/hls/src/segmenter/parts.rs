@@ -5,6 +5,7 @@ use media::{AccessUnit, Timescale, TrackId};
 use super::{Segmenter, unsigned};
 use crate::cutter::{self, Boundary, SECOND};
 use crate::parts::{Lane, PartClock};
+use crate::timed;
 
 impl Segmenter {
     /// Ends the parts that this unit, the newest of the open segment, ends.
@@ -15,6 +16,10 @@ impl Segmenter {
         };
         if !parts.is_open() {
             parts.open(start, self.cutter.latest_end(start));
+            // All that came before the first unit of a track.
+            for _ in 1..self.open.units.len() {
+                parts.aside();
+            }
         }
         let before = self.open.marks.len();
         parts.before(lane, time, &mut self.open.marks);
@@ -39,6 +44,9 @@ impl Segmenter {
             .units
             .iter()
             .filter_map(|unit| {
+                if timed::is_aside(unit) {
+                    return Some((Lane::Aside, 0));
+                }
                 let served = self.served.iter().find(|s| s.track == unit.track)?;
                 let time = cutter::ticks(served.timescale, unit.dts);
                 Some((self.lane(unit.track), time))

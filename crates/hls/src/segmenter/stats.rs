@@ -15,6 +15,8 @@ pub struct Stats {
     pub waiting_units: u64,
     /// Units that a muxer refused as damaged, over both containers.
     pub damaged_units: u64,
+    /// Data messages that did not become timed metadata: unreadable, too long or too many.
+    pub messages_left_out: u64,
     /// Segments that were not made because their key was missing.
     pub locked_segments: u64,
     /// Times that playlists were rendered, over both containers: once per change.
@@ -36,6 +38,7 @@ impl Stats {
             discontinuities: self.discontinuities + later.discontinuities,
             waiting_units: self.waiting_units + later.waiting_units,
             damaged_units: self.damaged_units + later.damaged_units,
+            messages_left_out: self.messages_left_out + later.messages_left_out,
             locked_segments: self.locked_segments + later.locked_segments,
             renders: self.renders + later.renders,
             evicted_segments: self.evicted_segments + later.evicted_segments,

@@ -5,6 +5,7 @@ use media::{AccessUnit, TrackKind};
 use super::{Anchor, MAX_PARTS, Segmenter, Served, UNIT_OVERHEAD, VideoState};
 use crate::config::WallTime;
 use crate::cutter::{self, Decision};
+use crate::timed;
 
 impl Segmenter {
     /// Whether a video unit may pass; decides when waiting ends.
@@ -110,6 +111,9 @@ impl Segmenter {
 
     /// A unit of the segment that was cut just now joins the next one.
     pub(super) fn rejoin(&mut self, unit: AccessUnit) {
+        if timed::is_aside(&unit) {
+            return self.aside(unit);
+        }
         if let Some(&served) = self.served.iter().find(|s| s.track == unit.track) {
             let time = cutter::ticks(served.timescale, unit.dts);
             // The clock's anchor is set: when it arrived does not matter any more.

@@ -13,6 +13,8 @@
 //! With [`FragmentMuxer::protected`] samples are encrypted (`cbcs`): the one copy of the payload that
 //! a fragment takes is encrypted where it lies.
 //!
+//! Timed metadata is `emsg` boxes in front of the fragment: [`FragmentMuxer::message`].
+//!
 //! Deliberately absent: `sidx`, `styp` (a fragment may be part of a segment).
 
 use std::sync::Arc;
@@ -23,10 +25,11 @@ use media::{AccessUnit, Dts, Timescale, TrackId, TrackList};
 use super::Error;
 use super::boxes::{put_box, put_full_box, put_u32};
 use super::cbcs::{self, Cover, Piece, Protection};
+use super::emsg::event_message;
 use super::fragment::{Guess, Run, Sample};
 use super::init;
 use super::track::{OutTrack, carried};
-use crate::LeftOut;
+use crate::{LeftOut, TimedMetadata};
 
 /// Bytes of the `mdat` header.
 const MDAT_HEADER_LEN: usize = 8;
@@ -50,6 +53,8 @@ pub struct FragmentMuxer {
     rebase: Rebase,
     damaged: u64,
     guard: Guard,
+    /// What goes in front of the next fragment.
+    messages: Vec<TimedMetadata>,
 }
 
 /// Whether samples are encrypted.
@@ -113,6 +118,15 @@ pub(super) struct FragmentRun<'a> {
 }
 
 impl Fragment<'_> {
+    /// Puts boxes in front; offsets in a `moof` count from its own beginning.
+    fn begin_with(&mut self, boxes: impl Iterator<Item = Bytes>) {
+        let mut head = BytesMut::new();
+        boxes.for_each(|bytes| head.put_slice(&bytes));
+        self.len += head.len();
+        head.put_slice(&self.head);
+        self.head = head.freeze();
+    }
+
     fn payloads(&self) -> impl Iterator<Item = &Bytes> {
         let samples = self.runs.iter().flat_map(|run| &run.samples);
         samples.map(|sample| sample.payload)
@@ -244,7 +258,14 @@ impl FragmentMuxer {
             rebase,
             damaged: 0,
             guard: Guard::Open,
+            messages: Vec::new(),
         }
+    }
+
+    /// Puts an event message in front of the next fragment, with its time moved as all others are;
+    /// in one that is encrypted it is in clear.
+    pub fn message(&mut self, metadata: TimedMetadata) {
+        self.messages.push(metadata);
     }
 
     /// The carried tracks.
@@ -396,8 +417,13 @@ impl FragmentMuxer {
         if runs.is_empty() {
             return Err(Error::Empty);
         }
-        let fragment = self.lay_out(runs)?;
+        let mut fragment = self.lay_out(runs)?;
         self.shift = Some(shift);
+        if !self.messages.is_empty() {
+            let shift = shift.saturating_mul(Timescale::NINETY_KHZ.hz().into());
+            let messages = self.messages.drain(..);
+            fragment.begin_with(messages.map(|metadata| event_message(&metadata, shift)));
+        }
         self.sequence_number = self.sequence_number.wrapping_add(1);
         for run in &fragment.runs {
             if let Some(track) = self.tracks.get_mut(run.track) {

@@ -249,6 +249,7 @@ impl Hls {
                 let shared = self.inner.ladders.shared(&ladder)?;
                 shared.rung(index)
             });
+        config.timed_metadata = settings.timed_metadata;
         let kept = self.shelf(name).and_then(|shelf| shelf.progress());
         let resume = match (
             run.resume,

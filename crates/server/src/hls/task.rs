@@ -196,6 +196,9 @@ impl Running {
                     self.segmenter.discontinuity();
                 }
                 self.segmenter.tracks(&headers.tracks);
+                if let Some(metadata) = &headers.metadata {
+                    self.segmenter.data(metadata);
+                }
                 self.report_left_out();
                 false
             }
@@ -223,6 +226,7 @@ impl Running {
                     self.segmenter.tracks(tracks);
                     tracks_changed = true;
                 }
+                Item::Data(message) => self.segmenter.data(message),
                 Item::Discontinuity(_) => self.segmenter.discontinuity(),
                 _ => {}
             }

@@ -239,6 +239,8 @@ pub struct Hls {
     pub segments: usize,
     /// Segmenting stops when nobody asked for this long.
     pub idle: Duration,
+    /// Whether data messages of publishers go into segments as timed metadata.
+    pub timed_metadata: bool,
     /// How far back streams are kept on the disk; zero: not at all.
     pub dvr: Duration,
     /// Folder below the data folder, or an absolute one.
@@ -266,6 +268,7 @@ impl Default for Hls {
             part: Duration::from_millis(333),
             segments: 7,
             idle: Duration::from_secs(60),
+            timed_metadata: true,
             dvr: Duration::ZERO,
             dvr_dir: PathBuf::from("dvr"),
             dvr_formats: vec![hls::Container::Fmp4],

@@ -109,6 +109,7 @@ pub(super) static SECTIONS: &[Section] = &[
             "part_ranges" => hls.part_ranges,
             "segments" => hls.segments,
             "idle" => hls.idle,
+            "timed_metadata" => hls.timed_metadata,
             "dvr" => hls.dvr,
             "dvr_dir" => hls.dvr_dir,
             "dvr_formats" => hls.dvr_formats,

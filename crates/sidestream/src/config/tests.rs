@@ -105,7 +105,7 @@ level = "inof"
             r#"sidestream.toml:7:14: rtmp.chunk_size is a whole number, found the text "big"; write chunk_size = 1000"#,
             r#"sidestream.toml:9:8: http.cors is a list of texts, found the text "*"; write cors = ["…"]"#,
             r#"sidestream.toml:10:1: unknown key "batch" in [http]; it belongs to [fanout]"#,
-            r#"sidestream.toml:12:1: unknown key "variants" in [hls]; there are enabled, always, segment, low_latency, part, part_ranges, segments, idle, dvr, dvr_dir, dvr_formats, dvr_min_free"#,
+            r#"sidestream.toml:12:1: unknown key "variants" in [hls]; there are enabled, always, segment, low_latency, part, part_ranges, segments, idle, timed_metadata, dvr, dvr_dir, dvr_formats, dvr_min_free"#,
             r#"sidestream.toml:13:11: hls.enabled is true or false, found the text "yes"; write enabled = true or enabled = false"#,
             r#"sidestream.toml:14:12: hls.segments: 1 is not between 3 and 1000"#,
             r#"sidestream.toml:16:11: limits.message is a size, found the number 8; write message = "8MiB" or "8MB""#,

@@ -358,6 +358,7 @@ fn server_config(config: &Config, listeners: &Listeners) -> server::Config {
     server.hls.part = config.hls.part;
     server.hls.segments = config.hls.segments;
     server.hls.idle = config.hls.idle;
+    server.hls.timed_metadata = config.hls.timed_metadata;
     server.hls.dvr = dvr_config(config);
     // What is no rule was refused with the rest of the configuration.
     let ladders = config.hls.ladder.iter();
