@@ -40,5 +40,6 @@ mod remux_large;
 mod request_patterns;
 mod rtmp_out;
 mod rtmps;
+mod timed;
 mod usage;
 mod web_players;

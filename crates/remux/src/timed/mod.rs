@@ -6,6 +6,7 @@
 //! ```
 
 mod json;
+pub mod scte35;
 mod tag;
 
 use media::{DataMessage, Rounding, Timescale};

@@ -27,6 +27,7 @@ mod psi;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::demux::crc32;
 pub use self::demux::{Content, Demuxer, Limits, NotTs, Program, ProgramStream};
 
 use bytes::BytesMut;

@@ -47,6 +47,7 @@ use media::TrackList;
 use self::clock::Clock;
 use self::programs::{MAX_SLOTS, Slot};
 use self::section::Table;
+pub(crate) use self::section::crc32;
 use self::shared::Shared;
 use self::stream::Stream;
 pub use self::tables::{Content, Program, ProgramStream};

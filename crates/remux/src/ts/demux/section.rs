@@ -81,7 +81,7 @@ pub(super) fn checked(section: &[u8]) -> Option<&[u8]> {
 
 /// ISO/IEC 13818-1 annex A: polynomial 0x04c11db7, start value all ones, not reflected. Over a
 /// section with its CRC it is 0.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     bytes.iter().fold(u32::MAX, |crc, &byte| {
         let [high, ..] = crc.to_be_bytes();
         let entry = CRC_TABLE.get(usize::from(high ^ byte)).copied();

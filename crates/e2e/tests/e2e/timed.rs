@@ -1,0 +1,192 @@
+//! Data messages of a publisher beside the media of a real encoder: ID3 and emsg in HLS, as ffprobe
+//! and hls.js read them.
+
+use e2e::ffmpeg::{Version, as_published};
+use e2e::flv::Tag;
+use e2e::hls::{FIRST_SEGMENT, multivariant};
+use e2e::media::{repository, testdata};
+use e2e::process::{command, run, run_ok};
+use e2e::rtmp::{Client, Pace, Value, push_tags};
+use e2e::server::{Server, sidestream};
+use e2e::wait::{secs, until};
+
+/// Segments of a second, all of them listed, and kept for long after the end.
+const CONFIG: &str = "[log]\nlevel = \"debug\"\n[streams]\nreconnect_window = \"1s\"\n\
+    [hls]\nalways = true\nsegment = \"1s\"\nsegments = 100\n";
+
+/// Times of the cues in milliseconds, each between two frames of its own.
+const CUES: [u32; 4] = [310, 1_990, 2_810, 4_333];
+
+/// A message of AMF0 values as a tag.
+fn message(ms: u32, values: &[Value]) -> Tag {
+    let mut body = Vec::new();
+    values.iter().for_each(|value| value.encode(&mut body));
+    Tag {
+        kind: 18,
+        timestamp_ms: ms,
+        body,
+    }
+}
+
+fn object(properties: &[(&str, Value)]) -> Value {
+    let named = properties.iter().cloned();
+    Value::Object(
+        named
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    )
+}
+
+fn cue(ms: u32) -> Tag {
+    let about = [
+        ("name", Value::from("goal")),
+        ("at", Value::Number(ms.into())),
+    ];
+    message(ms, &[Value::from("onCuePoint"), object(&about)])
+}
+
+/// What the cue at this time is called in JSON.
+fn text(ms: u32) -> String {
+    format!(r#"{{"name":"goal","at":{ms}}}"#)
+}
+
+/// The ID3 tag of the cue at this time.
+fn id3(ms: u32) -> Vec<u8> {
+    let text = text(ms);
+    let size = |len: usize| [0, 0, 0, u8::try_from(len).unwrap()];
+    let content = [&b"\x03onCuePoint\0"[..], text.as_bytes()].concat();
+    let frame = [&b"TXXX"[..], &size(content.len()), &[0, 0], &content].concat();
+    [&b"ID3\x04\0\0"[..], &size(frame.len()), &frame].concat()
+}
+
+/// The tags that FFmpeg sends of six seconds, with these messages among them by their times.
+fn with_messages(messages: Vec<Tag>) -> Vec<Tag> {
+    let mut tags = as_published(Version::V5, &testdata("bframes.flv"));
+    for message in messages {
+        let later = |tag: &Tag| tag.is_media() && tag.timestamp_ms > message.timestamp_ms;
+        let at = tags.iter().position(later).unwrap_or(tags.len());
+        tags.insert(at, message);
+    }
+    tags
+}
+
+/// Publishes to the end, and waits until the playlists have one.
+fn publish(server: &Server, tags: &[Tag]) {
+    let mut client = Client::publish(&server.rtmp, "live", "cues").unwrap();
+    // Segmenting begins while there are a few frames: nothing of the stream is missing.
+    let (begin, rest) = tags.split_at(10);
+    push_tags(&mut client, begin, Pace::Unpaced).unwrap();
+    server.wait_for_log("hls started", secs(30));
+    push_tags(&mut client, rest, Pace::Unpaced).unwrap();
+    for path in ["/live/cues.m3u8", "/live/cues.ts.m3u8"] {
+        multivariant(&server.http, path, FIRST_SEGMENT);
+    }
+    drop(client);
+    until("the end of the playlists", secs(30), || {
+        let ended = |path| server.get(path).text().contains("#EXT-X-ENDLIST");
+        (ended("/live/cues/fmp4.m3u8") && ended("/live/cues/ts.m3u8")).then_some(())
+    });
+}
+
+#[test]
+fn ffprobe_reads_the_cues_in_the_transport_stream_with_their_times() {
+    let server = Server::with_config(CONFIG);
+    publish(&server, &with_messages(CUES.map(cue).to_vec()));
+    let url = server.http_url("/live/cues.ts.m3u8");
+    let mut ffprobe = command("ffprobe");
+    ffprobe.args(["-v", "error", "-select_streams", "d"]);
+    ffprobe.args([
+        "-show_entries",
+        "stream=codec_name:packet=pts",
+        "-of",
+        "csv=p=0",
+    ]);
+    ffprobe.arg(&url);
+    let seen = run_ok("ffprobe", ffprobe, secs(30)).text();
+    let mut want: Vec<String> = CUES.map(|ms| (i64::from(ms) * 90).to_string()).to_vec();
+    want.push("timed_id3".to_owned());
+    let mut lines: Vec<&str> = seen.lines().map(|line| line.trim_matches(',')).collect();
+    lines.retain(|line| !line.is_empty());
+    // The stream is told of once for the program and once by itself.
+    lines.dedup();
+    assert_eq!(lines, want, "{seen}");
+    let mut ffmpeg = command("ffmpeg");
+    ffmpeg.args([
+        "-v", "error", "-i", &url, "-map", "0:d", "-c", "copy", "-f", "data", "-",
+    ]);
+    let data = run_ok("ffmpeg", ffmpeg, secs(30)).stdout;
+    // FFmpeg 5.1 takes five bytes off each packet of this stream type, later ones do not.
+    let without =
+        |cut: usize| -> Vec<u8> { CUES.iter().flat_map(|&ms| id3(ms).split_off(cut)).collect() };
+    assert!(data == without(0) || data == without(5), "{data:?}");
+    for path in ["/live/cues.m3u8", "/live/cues.ts.m3u8"] {
+        let checked = sidestream(
+            &["hls-check", &server.http_url(path), "--json", "--strict"],
+            secs(60),
+        );
+        let found: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+        assert_eq!(
+            found["findings"].as_array().map(Vec::len),
+            Some(0),
+            "{found:#}"
+        );
+    }
+}
+
+/// What hls.js finds at this playlist.
+fn in_browser(server: &Server, path: &str, count: usize, more: &[&str]) -> Vec<serde_json::Value> {
+    let mut node = command("node");
+    node.arg(repository().join("crates/server/ui/e2e/timed.mjs"));
+    node.args([&server.http_url(path), &count.to_string()])
+        .args(more);
+    let output = run("timed.mjs", node, secs(60));
+    assert_eq!(output.code, Some(0), "{}{}", output.text(), output.stderr);
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn hls_js_fires_the_cues_of_both_containers_at_their_times() {
+    let server = Server::with_config(CONFIG);
+    let tags = with_messages(CUES.map(cue).to_vec());
+    publish(&server, &tags);
+    let first = tags
+        .iter()
+        .find(|tag| tag.is_media() && !tag.is_configuration());
+    let first_ms = f64::from(first.unwrap().timestamp_ms);
+    for (path, media) in [
+        ("/live/cues.m3u8", "fmp4.m3u8"),
+        ("/live/cues.ts.m3u8", "ts.m3u8"),
+    ] {
+        let found = in_browser(&server, path, CUES.len(), &[]);
+        let texts: Vec<_> = found
+            .iter()
+            .map(|one| one["text"].as_str().unwrap())
+            .collect();
+        assert_eq!(texts, CUES.map(text), "{path}");
+        let playlist = server.get(&format!("/live/cues/{media}")).text();
+        let began = date_ms(&playlist);
+        for (one, ms) in found.iter().zip(CUES) {
+            assert_eq!(
+                (&one["name"], &one["type"]),
+                (&"onCuePoint".into(), &"https://aomedia.org/emsg/ID3".into())
+            );
+            let off = one["ms"].as_f64().unwrap() - began - (f64::from(ms) - first_ms);
+            // hls.js places a fragment by its first picture, which is shown 80 ms after it is decoded.
+            assert!(off.abs() < 100.0, "{path}: {ms} ms is {off} ms off");
+        }
+    }
+}
+
+/// The first date of a playlist, in milliseconds since 1970.
+fn date_ms(playlist: &str) -> f64 {
+    let date = playlist
+        .lines()
+        .find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+    let mut node = command("node");
+    node.args(["-p", &format!("Date.parse('{}')", date.unwrap())]);
+    run_ok("node", node, secs(10))
+        .text()
+        .trim()
+        .parse()
+        .unwrap()
+}
