@@ -9,6 +9,7 @@
 //! #EXT-X-MAP:URI="..."                 first segment of the list, and where the init changes
 //! #EXT-X-KEY:...                       where media is encrypted, and another key or vector holds
 //! #EXT-X-PROGRAM-DATE-TIME:...
+//! #EXT-X-DATERANGE:...                 cues that came with the segment
 //! #EXTINF:2.04,
 //! 6a1f-17.m4s
 //! ```
@@ -33,6 +34,7 @@ use crate::date::rfc3339;
 use crate::encryption::KeyTags;
 use crate::feed::Feed;
 use crate::presentation::Text;
+use crate::timed::Dates;
 use crate::window::Window;
 
 /// What a media playlist says besides its segments.
@@ -63,7 +65,8 @@ impl FrameRate {
 }
 
 /// The media playlist of a window.
-pub(crate) fn media(head: Head, window: &Window) -> Text {
+pub(crate) fn media(head: Head, window: &Window, dates: &Dates) -> Text {
+    let mut lines = dates.lines_from(window.first_wall_ms());
     let (mut map, mut keys) = (None, KeyTags::default());
     let segments = window.listed().map(|segment| {
         let mut tags = Vec::new();
@@ -82,6 +85,8 @@ pub(crate) fn media(head: Head, window: &Window) -> Text {
         let key = keys.before(segment.seal.as_ref(), head.epoch);
         tags.extend(key.map(|key| tag("X-KEY", Some(key))));
         tags.push(tag("X-PROGRAM-DATE-TIME", Some(rfc3339(segment.wall_ms))));
+        let ranges = lines.before(segment.end_wall_ms());
+        tags.extend(ranges.map(|range| tag("X-DATERANGE", Some(range.to_owned()))));
         if segment.body.is_empty() {
             tags.push(tag("X-GAP", None));
         }

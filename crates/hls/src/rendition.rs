@@ -16,6 +16,7 @@ use crate::mux::{Change, Messages, Mux, Samples};
 use crate::parts::Mark;
 use crate::playlist::{self, FrameRate, Multivariant, Report};
 use crate::presentation::{self, About, Init, LowLatency, OpenSegment, Playlists, Text};
+use crate::timed::Dates;
 use crate::window::{ByteRange, PART_OVERHEAD, Rules, Segment, Window};
 
 /// What is known of a segment when it begins.
@@ -64,6 +65,8 @@ pub(crate) struct Common<'a> {
     pub(crate) reports: &'a [(Feed, Option<Report>)],
     /// How far the other rungs of the ladder are.
     pub(crate) rungs: &'a [Report],
+    /// What is said of cues.
+    pub(crate) dates: &'a Dates,
 }
 
 /// What a multivariant playlist can say of a feed.
@@ -103,6 +106,12 @@ pub(crate) struct Opened {
 impl Opened {
     pub(crate) fn duration_ms(&self) -> u64 {
         self.parts.iter().map(|part| part.duration_ms).sum()
+    }
+
+    /// Wall time of the end of its last part.
+    pub(crate) fn end_wall_ms(&self) -> i64 {
+        let length = i64::try_from(self.duration_ms()).unwrap_or(i64::MAX);
+        self.wall_ms.saturating_add(length)
     }
 
     /// Whether there is something to play: before that nobody is told of it.
@@ -215,6 +224,12 @@ impl Rendition {
 
     pub(crate) fn damaged_units(&self) -> u64 {
         self.mux.damaged_units()
+    }
+
+    /// Wall time of the first listed segment.
+    pub(crate) fn first_wall_ms(&self) -> Option<i64> {
+        let listed = !self.window.is_empty();
+        listed.then(|| self.window.first_wall_ms())
     }
 
     /// How often playlists were rendered.
@@ -552,9 +567,10 @@ impl Rendition {
             Some(low_latency) => {
                 let mut reports = self.reports(common.reports);
                 reports.extend_from_slice(common.rungs);
-                playlist::low_latency_media(head, low_latency, &self.window, open, &reports)
+                let dates = common.dates;
+                playlist::low_latency_media(head, low_latency, &self.window, open, &reports, dates)
             }
-            None => (playlist::media(head, &self.window), None),
+            None => (playlist::media(head, &self.window, common.dates), None),
         };
         let last_parts = self
             .window

@@ -53,6 +53,14 @@ pub(crate) struct ByteRange {
     pub(crate) len: usize,
 }
 
+impl Segment {
+    /// Wall time of its end.
+    pub(crate) fn end_wall_ms(&self) -> i64 {
+        let length = i64::try_from(self.duration_ms).unwrap_or(i64::MAX);
+        self.wall_ms.saturating_add(length)
+    }
+}
+
 /// How much is listed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
@@ -160,6 +168,11 @@ impl Window {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.listed.is_empty()
+    }
+
+    /// Wall time of the first listed segment; 0 without one.
+    pub(crate) fn first_wall_ms(&self) -> i64 {
+        self.listed.front().map_or(0, |segment| segment.wall_ms)
     }
 
     /// Duration of all that is listed.

@@ -322,3 +322,131 @@ proptest! {
         prop_assert_eq!(units(&silent), units(&kept));
     }
 }
+
+/// SCTE 35 §14.2: event 0x4800008f, out, break of 60.293 s; and the same event, in, at once.
+const IN: &str = "/DAlAAAAAAAA///wCgVIAACPf18AAAAAAAoACENVRUkAAAE1RoLqWg==";
+const OUT: &str = "/DAvAAAAAAAA///wFAVIAACPf+/+c2nALv4AUsz1AAAAAAAKAAhDVUVJAAABNWLbowo=";
+
+fn cue(name: &str, ms: i64, properties: Vec<(&str, Value)>) -> DataMessage {
+    let mut amf0 = BytesMut::new();
+    amf0::encode_all(&[Value::from(name), Value::object(properties)], &mut amf0);
+    DataMessage {
+        name: name.into(),
+        dts: Dts(ms),
+        amf0: amf0.freeze(),
+    }
+}
+
+fn splice(ms: i64, section: &str) -> DataMessage {
+    let cue_of = vec![
+        ("type", Value::from("scte35")),
+        ("cue", Value::from(section)),
+    ];
+    cue("onAdCue", ms, cue_of)
+}
+
+/// A break with two cues of the publisher in it, and one told twice.
+fn break_of_ads() -> Vec<DataMessage> {
+    let goal = vec![
+        ("name", Value::from("goal \"1:0\"")),
+        ("time", Value::from(3.5)),
+        (
+            "parameters",
+            Value::object([
+                ("team", Value::from("home")),
+                ("duration", Value::from("1.5")),
+            ]),
+        ),
+    ];
+    let simple = || {
+        vec![
+            ("cue", Value::from("SpliceOut")),
+            ("id", Value::from("7")),
+            ("duration", Value::from(30.0)),
+        ]
+    };
+    vec![
+        splice(1_000, OUT),
+        splice(1_200, OUT),
+        cue("onCuePoint", 3_500, goal),
+        cue("onAdCue", 4_100, simple()),
+        cue("onAdCue", 4_900, simple()),
+        message("onTextData", 5_000, 1),
+        splice(8_250, IN),
+        splice(8_260, "not a section"),
+    ]
+}
+
+fn playlists(config: hls::Config, until_ms: i64) -> [String; 2] {
+    let mut segmenter = segmenter_of(config, &both());
+    let said = break_of_ads();
+    let mut waiting = said.iter().peekable();
+    for unit in movie(0, 2_000, 40, 50)
+        .iter()
+        .filter(|unit| unit.dts.0 <= until_ms)
+    {
+        while let Some(message) = waiting.next_if(|message| message.dts <= unit.dts) {
+            segmenter.data(message);
+        }
+        segmenter.unit(unit, WallTime(EPOCH_WALL + unit.dts.0));
+    }
+    let presentation = segmenter.changed().unwrap();
+    Container::ALL.map(|container| {
+        media(&presentation, container);
+        text(&presentation, container)
+    })
+}
+
+fn ranges(playlist: &str) -> Vec<&str> {
+    playlist
+        .lines()
+        .filter_map(|line| line.strip_prefix("#EXT-X-DATERANGE:"))
+        .collect()
+}
+
+#[test]
+fn playlists_say_the_cues() {
+    let [fmp4, ts] = playlists(config(), 10_000);
+    insta::assert_snapshot!(fmp4);
+    assert_eq!(ranges(&fmp4), ranges(&ts));
+}
+
+#[test]
+fn a_low_latency_playlist_says_a_cue_with_its_part() {
+    let [fmp4, _] = playlists(low_latency(), 9_200);
+    insta::assert_snapshot!(fmp4);
+}
+
+#[test]
+fn a_cue_leaves_with_its_segment_unless_it_goes_on() {
+    // Listed is the window of seven segments from 4 s on.
+    let [fmp4, ts] = playlists(config(), 18_040);
+    assert_eq!(ranges(&fmp4), ranges(&ts));
+    let names = |playlist: &str| -> Vec<String> {
+        let of = |range: &&str| range.split(['"']).nth(1).unwrap().to_owned();
+        ranges(playlist).iter().map(of).collect()
+    };
+    // The goal at 3.5 s for 1.5 s is not over; neither is the break, whose end is listed.
+    assert_eq!(names(&fmp4), ["6a1f-0", "6a1f-1", "6a1f-2", "6a1f-0"]);
+    let [fmp4, _] = playlists(config(), 20_040);
+    assert_eq!(names(&fmp4), ["6a1f-0", "6a1f-2", "6a1f-0"]);
+    let [fmp4, _] = playlists(config(), 24_040);
+    assert_eq!(names(&fmp4), ["6a1f-2"]);
+    let [fmp4, _] = playlists(config(), 60_040);
+    assert_eq!(names(&fmp4), Vec::<String>::new());
+}
+
+#[test]
+fn a_flood_of_cues_is_bounded() {
+    let mut segmenter = segmenter(&both());
+    feed(&mut segmenter, &movie(0, 101, 40, 50));
+    for n in 0..1_000 {
+        segmenter.data(&cue("onCuePoint", 4_000, vec![("n", Value::from(n))]));
+    }
+    feed(&mut segmenter, &movie(4_040, 101, 40, 50));
+    let presentation = segmenter.changed().unwrap();
+    let text = text(&presentation, Container::Fmp4);
+    let found = ranges(&text);
+    assert_eq!(found.len(), 64);
+    assert!(found[63].starts_with("ID=\"6a1f-999\"") && found[63].ends_with(",X-N=999"));
+}

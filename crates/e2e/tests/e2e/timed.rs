@@ -190,3 +190,61 @@ fn date_ms(playlist: &str) -> f64 {
         .parse()
         .unwrap()
 }
+
+/// SCTE 35 §14.2, a splice out of event 0x4800008f; and the splice in that ends it.
+const OUT: &str = "/DAvAAAAAAAA///wFAVIAACPf+/+c2nALv4AUsz1AAAAAAAKAAhDVUVJAAABNWLbowo=";
+const IN: &str = "/DAlAAAAAAAA///wCgVIAACPf18AAAAAAAoACENVRUkAAAE1RoLqWg==";
+
+fn ad_cue(ms: u32, section: &str) -> Tag {
+    let about = [
+        ("type", Value::from("scte35")),
+        ("cue", Value::from(section)),
+    ];
+    message(ms, &[Value::from("onAdCue"), object(&about)])
+}
+
+#[test]
+fn hls_js_and_another_parser_read_the_date_ranges() {
+    let server = Server::with_config(CONFIG);
+    let tags = with_messages(vec![ad_cue(1_100, OUT), cue(2_810), ad_cue(4_333, IN)]);
+    publish(&server, &tags);
+    let first = tags
+        .iter()
+        .find(|tag| tag.is_media() && !tag.is_configuration());
+    let first_ms = f64::from(first.unwrap().timestamp_ms);
+    for (path, media) in [
+        ("/live/cues.m3u8", "/live/cues/fmp4.m3u8"),
+        ("/live/cues.ts.m3u8", "/live/cues/ts.m3u8"),
+    ] {
+        let playlist = server.get(media).text();
+        let began = date_ms(&playlist) - first_ms;
+        let found = in_browser(&server, path, 2, &["--ranges"]);
+        let [break_of_ads, goal] = found.as_slice() else {
+            panic!("{found:#?}");
+        };
+        assert_eq!(break_of_ads["startMs"].as_f64(), Some(began + 1_100.0));
+        assert_eq!(break_of_ads["duration"], 3.233);
+        let attributes = &break_of_ads["attributes"];
+        let of = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
+        assert!(of("SCTE35-OUT").starts_with("0xFC302F"), "{attributes:#}");
+        assert!(of("SCTE35-IN").starts_with("0xFC3025"), "{attributes:#}");
+        assert_eq!(of("PLANNED-DURATION"), "60.293");
+        assert_eq!(goal["class"], "onCuePoint");
+        assert_eq!(goal["startMs"].as_f64(), Some(began + 2_810.0));
+        assert_eq!(goal["attributes"]["X-NAME"], "goal");
+        let script = "
+import sys, m3u8
+media = m3u8.load(sys.argv[1])
+# What stands before the first part is the part's there.
+ranges = [r for s in media.segments for one in s.parts + [s] for r in one.dateranges]
+assert [bool(r.scte35_out) for r in ranges] == [True, False, False], media.dumps()
+assert [bool(r.scte35_in) for r in ranges] == [False, False, True], media.dumps()
+assert ranges[0].id == ranges[2].id != ranges[1].id
+assert ranges[0].start_date == ranges[2].start_date and ranges[2].duration == 3.233
+assert ranges[1].class_ == 'onCuePoint' and ('x_name', '\"goal\"') in ranges[1].x_client_attrs, ranges[1].x_client_attrs
+";
+        let mut python = command(repository().join(".tools/py/bin/python"));
+        python.args(["-c", script, &server.http_url(media)]);
+        run_ok("python m3u8", python, secs(30));
+    }
+}

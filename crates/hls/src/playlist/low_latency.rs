@@ -18,6 +18,7 @@ use crate::date::rfc3339;
 use crate::encryption::{KeyTags, Seal};
 use crate::presentation::{LowLatency, Text};
 use crate::rendition::Opened;
+use crate::timed::Dates;
 use crate::window::Window;
 
 use super::{Head, rendered};
@@ -49,12 +50,15 @@ pub(crate) fn media(
     window: &Window,
     open: Option<&Opened>,
     reports: &[Report],
+    dates: &Dates,
 ) -> (Text, Option<Text>) {
     let open_ms = open.map_or(0, Opened::duration_ms);
     let total_ms = window.listed_ms() + open_ms;
     let skipped = skippable(head, window, total_ms);
-    let text =
-        |skipped| Writer::new(head, low_latency).write(window, open, total_ms, skipped, reports);
+    let text = |skipped| {
+        let writer = Writer::new(head, low_latency);
+        writer.write(window, open, dates, total_ms, skipped, reports)
+    };
     (text(0), (skipped > 0).then(|| text(skipped)))
 }
 
@@ -97,6 +101,7 @@ impl Writer {
         mut self,
         window: &Window,
         open: Option<&Opened>,
+        dates: &Dates,
         total_ms: u64,
         skipped: usize,
         reports: &[Report],
@@ -108,6 +113,7 @@ impl Writer {
         let with_parts_ms = TARGETS_WITH_PARTS * self.head.target_seconds * 1_000;
         let mut before = Before::default();
         let mut rest_ms = total_ms;
+        let mut lines = dates.lines_from(window.first_wall_ms());
         for (index, segment) in window.listed().enumerate() {
             let begins_ms = rest_ms;
             rest_ms -= segment.duration_ms;
@@ -117,6 +123,7 @@ impl Writer {
             let seal = segment.seal.as_ref();
             self.before(segment.discontinuity, segment.init, seal, &mut before);
             self.date(segment.wall_ms);
+            self.ranges(lines.before(segment.end_wall_ms()));
             if begins_ms <= with_parts_ms {
                 self.parts(segment.sequence, segment.body.as_parts());
             }
@@ -131,6 +138,7 @@ impl Writer {
             let seal = open.seal.as_ref();
             self.before(open.discontinuity, open.init, seal, &mut before);
             self.date(open.wall_ms);
+            self.ranges(lines.before(open.end_wall_ms()));
             self.parts(open.sequence, &open.parts);
         }
         if self.head.ended {
@@ -216,6 +224,11 @@ impl Writer {
             "#EXT-X-PROGRAM-DATE-TIME:{}",
             rfc3339(wall_ms)
         ));
+    }
+
+    /// Those of skipped segments too: a delta update leaves out segments only (§4.4.5.2).
+    fn ranges<'a>(&mut self, ranges: impl Iterator<Item = &'a str>) {
+        ranges.for_each(|range| self.line(format_args!("#EXT-X-DATERANGE:{range}")));
     }
 
     fn parts(&mut self, sequence: u64, parts: &[Part]) {

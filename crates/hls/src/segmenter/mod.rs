@@ -24,7 +24,7 @@ use crate::mux::{Change, Samples};
 use crate::parts::{Mark, PartClock};
 use crate::presentation::{Init, Presentation};
 use crate::rendition::{Common, Cut, Rendition};
-use crate::timed::{self as aside, Messages};
+use crate::timed::{self as aside, Dates, Messages};
 use crate::window::Rules;
 
 use rung::OnLadder;
@@ -68,6 +68,7 @@ pub struct Segmenter {
     renditions: Vec<Rendition>,
     sounds: Sounds,
     pub(crate) messages: Messages,
+    dates: Dates,
     /// Where media is encrypted.
     keyring: Option<Keyring>,
     video: VideoState,
@@ -144,6 +145,7 @@ impl Segmenter {
             parts: None,
             renditions: main.into(),
             messages: Messages::default(),
+            dates: Dates::new(config.epoch),
             keyring: config.encryption.clone().map(Keyring::new),
             config: without_parts_of_chains(config),
             tracks: TrackList::default(),
@@ -356,6 +358,7 @@ impl Segmenter {
         if !std::mem::take(&mut self.dirty) {
             return None;
         }
+        self.settle_dates();
         self.render_multivariant();
         self.report_anew();
         let target_ms = self.cutter.target_ms();
@@ -369,6 +372,7 @@ impl Segmenter {
             ended: self.ended,
             reports: &reports,
             rungs: &rungs,
+            dates: &self.dates,
         };
         let inits: Vec<Init> = self
             .renditions

@@ -1,9 +1,10 @@
 //! Timed metadata on its way into the open segment.
 
-use media::AccessUnit;
+use media::{AccessUnit, DataMessage};
 
 use super::{Segmenter, UNIT_OVERHEAD};
 use crate::parts::Mark;
+use crate::rendition::Rendition;
 use crate::timed::{self, ASIDE};
 
 impl Segmenter {
@@ -15,6 +16,25 @@ impl Segmenter {
     /// A message was left out.
     pub(crate) fn message_left_out(&mut self) {
         self.stats.messages_left_out += 1;
+    }
+
+    /// What playlists say of a message.
+    pub(crate) fn cue(&mut self, message: &DataMessage) {
+        let wall_ms = self.clock.map(|_| self.wall_at(message.dts.0));
+        self.dates.message(message, wall_ms);
+    }
+
+    /// Brings the date ranges up to the clock and to the windows, before playlists are made.
+    pub(super) fn settle_dates(&mut self) {
+        if self.dates.waits() && self.clock.is_some() {
+            let mut dates = std::mem::take(&mut self.dates);
+            dates.place(|media_ms| self.wall_at(media_ms));
+            self.dates = dates;
+        }
+        let first = self.renditions.iter().filter_map(Rendition::first_wall_ms);
+        if let Some(first) = first.min() {
+            self.dates.prune(first);
+        }
     }
 
     /// A unit of metadata joins the open segment, or waits for one.

@@ -6,8 +6,15 @@
 //! a stream that appears later would be a discontinuity (RFC 8216 §4.3.2.3). fMP4 carries it in an
 //! `emsg` box in front of the fragment.
 //!
+//! Cues (`onCuePoint`, `onAdCue`) are in playlists as well: `dates`.
+//!
 //! `onMetaData` describes the stream, and encoders repeat it: only one that says something new is
 //! passed on.
+
+mod cue;
+mod dates;
+
+pub(crate) use dates::Dates;
 
 use bytes::Bytes;
 use media::{AccessUnit, DataMessage, Dts, Rounding, Timescale, TrackId};
@@ -83,6 +90,7 @@ impl Segmenter {
         if !self.takes_messages() || !self.messages.is_news(message) {
             return;
         }
+        self.cue(message);
         let taken = TimedMetadata::of_message(message)
             .filter(|timed| self.messages.take(timed.bytes.len()));
         match taken {

@@ -132,8 +132,7 @@ impl Splice {
             if tag != 2 || !body.starts_with(b"CUEI") {
                 continue;
             }
-            let (event, segmentation) = segmentation(&mut Bits(body.get(4..)?))?;
-            let (kind, duration) = segmentation.unwrap_or((Kind::Other, None));
+            let (event, kind, duration) = segmentation(&mut Bits(body.get(4..)?))?;
             if self.event.is_none() || kind != Kind::Other {
                 self.event = Some(event);
                 self.kind = kind;
@@ -147,11 +146,11 @@ impl Splice {
     }
 }
 
-/// Event, and unless it is cancelled its kind and duration.
-fn segmentation(bits: &mut Bits<'_>) -> Option<(u32, Option<(Kind, Option<u64>)>)> {
+/// Event, kind and duration; one that is cancelled is of no kind that matters.
+fn segmentation(bits: &mut Bits<'_>) -> Option<(u32, Kind, Option<u64>)> {
     let event = u32::try_from(bits.take(4)?).ok()?;
     if bits.take(1)? & 0x80 != 0 {
-        return Some((event, None));
+        return Some((event, Kind::Other, None));
     }
     let flags = bits.take(1)?;
     if flags & 0x80 == 0 {
@@ -172,7 +171,7 @@ fn segmentation(bits: &mut Bits<'_>) -> Option<(u32, Option<(Kind, Option<u64>)>
         0x23 | 0x31 | 0x33 | 0x35 | 0x37 | 0x39 | 0x3b | 0x45 | 0x47 => Kind::In,
         _ => Kind::Other,
     };
-    Some((event, Some((kind, duration))))
+    Some((event, kind, duration))
 }
 
 /// Bytes from the front.
