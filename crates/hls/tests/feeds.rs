@@ -58,6 +58,25 @@ fn a_stream_offers_its_sound_alone_and_its_key_frames() {
 }
 
 #[test]
+fn a_stream_that_has_ended_offers_the_sound_alone_only_where_it_was_made() {
+    for asked in [false, true] {
+        let mut segmenter = segmenter_of(low_latency(), &both());
+        feed(&mut segmenter, &movie(0, 100, 40, 50));
+        let live = segmenter.changed().unwrap();
+        assert!(multivariant_text(&live, Container::Fmp4).contains("audio.m3u8"));
+        if asked {
+            segmenter.enable(Feed::Audio(0));
+        }
+        feed(&mut segmenter, &movie(4_000, 100, 40, 50));
+        segmenter.finish();
+        let ended = segmenter.changed().unwrap();
+        let offered = multivariant_text(&ended, Container::Fmp4).contains("audio.m3u8");
+        assert_eq!(offered, asked);
+        assert_eq!(ended.media(Feed::Audio(0)).is_some(), asked);
+    }
+}
+
+#[test]
 fn sound_alone_costs_nothing_until_somebody_asks() {
     let mut segmenter = segmenter_of(low_latency(), &both());
     feed(&mut segmenter, &movie(0, 200, 40, 50));

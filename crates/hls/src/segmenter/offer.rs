@@ -82,10 +82,15 @@ impl Segmenter {
             independent: main.independent,
             variants: vec![whole],
         };
+        // After the end nothing begins any more: what nobody asked for is not there.
+        let is_there = |sound: &&Sound| {
+            let rendition = self.rendition(sound.feed);
+            !self.ended || rendition.is_some_and(|rendition| rendition.offer().is_some())
+        };
         let heard = |sound: &&Sound| self.bandwidth(sound).peak > 0;
         if container == Container::Fmp4
             && main.has_video
-            && let Some(sound) = self.sounds.iter().next().filter(heard)
+            && let Some(sound) = self.sounds.iter().next().filter(heard).filter(is_there)
         {
             says.variants.push(Variant {
                 uri: self.uri(sound.feed.playlist_name()),
