@@ -297,10 +297,21 @@ fn decoded_key_frames(file: &Path) -> Vec<String> {
 fn hls_check_finds_nothing_in_a_ladder_nor_in_its_playlists_by_themselves() {
     let server = Server::with_config(LADDER);
     let _publisher = encode(&server);
-    for path in ["/live/cam.m3u8", "/live/cam.ts.m3u8"] {
+    // Both rungs, and in fMP4 the sound.
+    for (path, count) in [("/live/cam.m3u8", 3), ("/live/cam.ts.m3u8", 2)] {
         until("both rungs", secs(20), || {
             let text = server.get(path).text();
-            (variants(&text).len() >= 2).then_some(())
+            (variants(&text).len() >= count).then_some(())
+        });
+    }
+    // A rung's playlist says how far the other one is with its first change after that one began.
+    for (rung, other) in [("cam_hd", "cam_sd"), ("cam_sd", "cam_hd")] {
+        until("a report of the other rung", secs(20), || {
+            let text = server.get(&format!("/live/cam/{rung}/fmp4.m3u8")).text();
+            let mut lines = text.lines();
+            let said =
+                |line: &str| line.starts_with("#EXT-X-RENDITION-REPORT") && line.contains(other);
+            lines.any(said).then_some(())
         });
     }
     let check = |path: &str| {
