@@ -3,6 +3,7 @@
 import type HlsClass from 'hls.js';
 import type { ErrorData } from 'hls.js';
 import { bufferedEnd, unsupported, type Engine, type EngineOptions, type Readings } from './engine';
+import { pace } from './pace';
 
 declare global {
   interface Window { Hls?: typeof HlsClass }
@@ -30,8 +31,8 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     workerPath: HLS_WORKER,
     // Endless pages must not keep what was played.
     backBufferLength: 30,
-    // Slightly faster than real time after a stall, instead of drifting ever further behind.
-    maxLiveSyncPlaybackRate: 1.05,
+    // hls.js plays faster with a second buffered only, which a viewer near a low latency edge never has: `keepPace` does.
+    maxLiveSyncPlaybackRate: 1,
     // Parts, and requests that wait for them, where the playlist has them. How far to stay behind is the playlist's
     // to say (PART-HOLD-BACK, or three target durations): a count set here would override it.
     lowLatencyMode: true,
@@ -51,6 +52,18 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
       ? 2 * details.partHoldBack + details.targetduration
       : MAX_TARGETS_BEHIND * details.targetduration;
   });
+
+  // Who starts between two parts, or has stalled, is behind where the playlist wants it, and would stay there.
+  const keepPace = () => {
+    const details = hls.latestLevelDetails;
+    const target = hls.targetLatency;
+    if (details === null || target === null || !details.live) return;
+    const rate = pace({
+      behind: hls.latency, target, buffered: buffered(), part: details.partTarget, segment: details.targetduration,
+    });
+    if (video.playbackRate !== rate) video.playbackRate = rate;
+  };
+  video.addEventListener('timeupdate', keepPace);
 
   const recent: { bits: number; seconds: number }[] = [];
   let recoveries = 0;
@@ -115,6 +128,8 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     liveEdge: () => hls.liveSyncPosition ?? undefined,
     stop() {
       stopped = true;
+      video.removeEventListener('timeupdate', keepPace);
+      video.playbackRate = 1;
       hls.destroy();
     },
   };
