@@ -13,6 +13,8 @@
 //!
 //! Spec: ANSI/SCTE 35 §9.6, §9.7.3, §9.7.4, §9.8.1, §10.3.3.
 
+use bytes::Bytes;
+
 use crate::ts::crc32;
 
 /// A section that was read. Times are ticks of 90 kHz.
@@ -44,6 +46,8 @@ pub enum Kind {
 
 /// Modulus of times.
 const TURN: u64 = 1 << 33;
+/// Where a section says whether it is encrypted, how, and `pts_adjustment`: 1, 6 and 33 bits.
+const ADJUSTMENT: std::ops::Range<usize> = 4..9;
 
 impl Splice {
     /// Reads a whole section; `None` when its checksum or its structure is not sound. Of an encrypted
@@ -144,6 +148,24 @@ impl Splice {
         }
         Some(())
     }
+}
+
+/// The section with all its times so many ticks of 90 kHz later, by its `pts_adjustment` (§9.6.1),
+/// which is in clear in encrypted ones too; `None` when it is not sound.
+#[must_use]
+pub fn moved(section: &[u8], ticks: i64) -> Option<Bytes> {
+    Splice::parse(section)?;
+    let mut out = section.to_vec();
+    let (head, crc) = out.split_at_mut_checked(section.len().checked_sub(4)?)?;
+    let field = head.get_mut(ADJUSTMENT)?;
+    let before = field
+        .iter()
+        .fold(0, |all, byte| all << 8 | u64::from(*byte));
+    let ticks = ticks.rem_euclid(TURN.cast_signed()).cast_unsigned();
+    let after = before / TURN * TURN + (before % TURN + ticks) % TURN;
+    field.copy_from_slice(after.to_be_bytes().get(3..)?);
+    crc.copy_from_slice(&crc32(head).to_be_bytes());
+    Some(out.into())
 }
 
 /// Event, kind and duration; one that is cancelled is of no kind that matters.

@@ -15,7 +15,8 @@
 //! first audio track when there is no video) and is on each of its units; while video pauses,
 //! audio units bring packets with a PCR alone, so that it comes at least every 100 ms of media.
 //!
-//! ID3 tags are carried as timed metadata, on a PID below those of the tracks, when asked for.
+//! ID3 tags are carried as timed metadata, and splice information (SCTE 35) in its sections, each on a
+//! PID below those of the tracks, when asked for.
 //!
 //! Deliberately absent: constant bit rate, null packets, service information.
 
@@ -43,6 +44,8 @@ use crate::{LeftOut, Scheme, TimedMetadata};
 const FIRST_PID: u16 = 0x100;
 /// PID of timed metadata.
 const METADATA_PID: u16 = 0xff;
+/// PID of splice information.
+const SPLICE_PID: u16 = 0xfe;
 /// How far the PCR runs before the DTS, in ticks of 90 kHz: 500 ms. More than senders interleave
 /// audio and video apart, so that no unit comes after its decode time.
 pub const PCR_LEAD: i64 = 45_000;
@@ -100,6 +103,8 @@ pub struct Muxer {
     /// Continuity counter of the next packet of timed metadata, and whether it says
     /// `discontinuity_indicator`; `None`: not carried.
     metadata: Option<(u8, bool)>,
+    /// Continuity counter of the next packet of splice information; `None`: not carried.
+    splices: Option<u8>,
 }
 
 #[derive(Debug)]
@@ -135,6 +140,7 @@ impl Muxer {
             last_pcr: None,
             tables: None,
             metadata: None,
+            splices: None,
         };
         let left_out = muxer.set_tracks(tracks);
         muxer
@@ -269,15 +275,35 @@ impl Muxer {
         self.metadata.is_some()
     }
 
-    /// Appends the packets of one ID3 tag. Other schemes append nothing, and so does every one before
-    /// [`Muxer::carry_metadata`].
+    /// Announces a stream of splice information (SCTE 35) likewise.
+    pub fn carry_splices(&mut self) -> bool {
+        if self.splices.is_none() {
+            self.splices = Some(0);
+            let streams = std::mem::take(&mut self.streams);
+            if !self.build_tables(&streams) {
+                self.splices = None;
+            }
+            self.streams = streams;
+        }
+        self.splices.is_some()
+    }
+
+    /// Appends the packets of one ID3 tag, or of one splice information section. What is of another
+    /// scheme appends nothing, and so does what was not announced ([`Muxer::carry_metadata`],
+    /// [`Muxer::carry_splices`]).
     ///
     /// # Errors
     /// [`Error::MetadataTooLong`]: nothing was appended.
     pub fn timed(&mut self, timed: &TimedMetadata, out: &mut BytesMut) -> Result<(), Error> {
-        let (Some((continuity, discontinuity)), Scheme::Id3) = (&mut self.metadata, &timed.scheme)
-        else {
-            return Ok(());
+        let (continuity, discontinuity) = match (&timed.scheme, &mut self.metadata) {
+            (Scheme::Id3, Some((continuity, discontinuity))) => (continuity, discontinuity),
+            (Scheme::Scte35, _) => {
+                if let Some(continuity) = &mut self.splices {
+                    packet::put_section(out, SPLICE_PID, continuity, &timed.bytes);
+                }
+                return Ok(());
+            }
+            _ => return Ok(()),
         };
         let len = timed.bytes.len();
         if len > pes::MAX_BOUNDED {
@@ -332,7 +358,8 @@ impl Muxer {
 
     /// Rebuilds PAT and PMT; false when the streams do not fit.
     fn build_tables(&mut self, streams: &[Stream]) -> bool {
-        if streams.is_empty() && self.metadata.is_none() && self.tables.is_none() {
+        let asides = self.metadata.is_some() || self.splices.is_some();
+        if streams.is_empty() && !asides && self.tables.is_none() {
             return true;
         }
         let entries: Vec<Entry> = streams
@@ -346,6 +373,11 @@ impl Muxer {
                 stream_type: StreamType::PacketizedMetadata,
                 pid: METADATA_PID,
                 descriptors: vec![psi::id3_metadata()],
+            }))
+            .chain(self.splices.map(|_| Entry {
+                stream_type: psi::SPLICES,
+                pid: SPLICE_PID,
+                descriptors: Vec::new(),
             }))
             .collect();
         let pcr_pid = clock_of(streams)

@@ -194,6 +194,24 @@ pub(super) fn put_pcr_only(out: &mut BytesMut, pid: u16, next_continuity: u8, pc
     put_start(out, header, PCR, Some(pcr), 2 + PCR_LEN, BODY_LEN);
 }
 
+/// Appends a section in packets of its own: a pointer field of 0 in front of it, ones behind (§2.4.4).
+pub(super) fn put_section(out: &mut BytesMut, pid: u16, continuity: &mut u8, section: &[u8]) {
+    out.reserve((1 + section.len()).div_ceil(BODY_LEN) * PACKET_LEN);
+    let mut rest = section;
+    let mut pointer: &[u8] = &[0];
+    while !(pointer.is_empty() && rest.is_empty()) {
+        let start = if pointer.is_empty() { 0 } else { UNIT_START };
+        out.put_u32(header(pid) | start | u32::from(*continuity));
+        *continuity = (*continuity + 1) & 0x0f;
+        let room = BODY_LEN - pointer.len();
+        let (now, later) = rest.split_at(rest.len().min(room));
+        out.put_slice(pointer);
+        out.put_slice(now);
+        out.put_bytes(0xff, room - now.len());
+        (pointer, rest) = (&[], later);
+    }
+}
+
 /// The header of a packet with payload alone, whose continuity counter is 0.
 fn header(pid: u16) -> u32 {
     0x47 << 24 | u32::from(pid) << 8 | PAYLOAD

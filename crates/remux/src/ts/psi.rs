@@ -11,6 +11,7 @@
 //!   extension descriptor 0x7f (ETSI EN 300 468 §6.4), tag 0x80: Opus channel configuration 8
 //!   metadata descriptor 0x26 (§2.6.60), and in the program's own metadata pointer 0x25 (§2.6.58):
 //!   ID3, as Apple's Timed Metadata for HTTP Live Streaming says
+//!   registration descriptor CUEI in the program's own: splice information (SCTE 35 §8.1)
 //! ```
 
 use bytes::{BufMut, BytesMut};
@@ -25,6 +26,9 @@ use super::packet::PACKET_LEN;
 
 /// PID of the PMT.
 pub(super) const PMT_PID: u16 = 0x1000;
+/// Splice information sections (SCTE 35 §8.1), in a program that is registered so; the crate names
+/// the type by another use of it.
+pub(super) const SPLICES: StreamType = StreamType::Dts8ChannelLosslessAudio;
 /// Our only program.
 const PROGRAM: u16 = 1;
 
@@ -158,8 +162,12 @@ fn pmt(
             version_number: version,
             program_info: entries
                 .iter()
-                .filter(|entry| entry.stream_type == StreamType::PacketizedMetadata)
-                .map(|_| id3_pointer())
+                .filter_map(|entry| match entry.stream_type {
+                    StreamType::PacketizedMetadata => Some(id3_pointer()),
+                    // The whole program is one with splices (SCTE 35 §8.1).
+                    SPLICES => Some(registration(*b"CUEI")),
+                    _ => None,
+                })
                 .collect(),
             es_info,
         }),

@@ -566,6 +566,59 @@ fn id3_tags_come_back_with_their_times() {
     assert_eq!(read, tags);
 }
 
+#[test]
+fn splice_sections_come_back_as_they_were() {
+    let cue = |len: usize| -> Bytes {
+        let [high, low] = u16::try_from(len - 3).unwrap().to_be_bytes();
+        let mut section = vec![0x5a; len - 4];
+        section[..3].copy_from_slice(&[0xfc, 0x30 | high, low]);
+        let crc = crc32(&section);
+        section.extend_from_slice(&crc.to_be_bytes());
+        section.into()
+    };
+    let splice = |bytes: Bytes| TimedMetadata {
+        pts: 93_600,
+        duration: None,
+        scheme: Scheme::Scte35,
+        bytes,
+    };
+    let (mut muxer, _) = Muxer::new(&list(vec![h264()]));
+    let mut out = BytesMut::new();
+    // Not announced: nothing is written.
+    muxer.timed(&splice(cue(20)), &mut out).unwrap();
+    assert!(out.is_empty() && muxer.carry_splices() && muxer.carry_splices());
+    muxer.tables(&mut out);
+    let unit = video(1_040, 0, &[&nal(0x65, 300)]).random_access();
+    muxer.unit(&unit, &mut out).unwrap();
+    // About the ends of one and two packets, and the longest that there is.
+    let all = [20, 182, 183, 184, 366, 367, 368, 4_096].map(|len| splice(cue(len)));
+    for one in &all {
+        muxer.timed(one, &mut out).unwrap();
+    }
+    let packets = packets(&out);
+    reader::check_continuity(&packets);
+    let map = packets.iter().find(|packet| packet.pid == 0x1000).unwrap();
+    let map = section(map);
+    let entry = hex("86e0fef000");
+    assert_eq!(map[10..18], hex("f006050443554549"));
+    assert!(
+        map.windows(entry.len()).any(|window| window == entry),
+        "{map:x?}"
+    );
+    let mut demuxer = Demuxer::default();
+    demuxer.push(out.freeze());
+    demuxer.finish();
+    let mut read = Vec::new();
+    while let Some(event) = demuxer.poll().unwrap() {
+        match event {
+            crate::Event::Timed(timed) => read.push(timed.as_ref().clone()),
+            crate::Event::Damage(damage) => panic!("{damage:?}"),
+            _ => {}
+        }
+    }
+    assert_eq!(read, all);
+}
+
 /// Every payload length around one and two packets, with and without adaptation field.
 #[test]
 fn every_length_fills_its_packets_exactly() {

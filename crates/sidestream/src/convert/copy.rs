@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::{AccessUnit, DataMessage, Dts, TrackId, TrackKind};
-use remux::{Event, LeftOut, TimedMetadata};
+use remux::timed::scte35;
+use remux::{Event, LeftOut, Scheme, TimedMetadata};
 
 use super::clock::Clock;
 use super::cut::{Cut, Passing};
@@ -224,10 +225,14 @@ impl Copy<'_> {
                     self.sink.data(&Arc::new(message))?;
                 }
                 Passing::Timed(metadata) => {
-                    let metadata = TimedMetadata {
-                        pts: metadata.pts.saturating_add(moved),
-                        ..TimedMetadata::clone(&metadata)
-                    };
+                    let mut metadata = TimedMetadata::clone(&metadata);
+                    metadata.pts = metadata.pts.saturating_add(moved);
+                    // It has times of its own, on the clock of the source.
+                    if metadata.scheme == Scheme::Scte35
+                        && let Some(section) = scte35::moved(&metadata.bytes, moved)
+                    {
+                        metadata.bytes = section;
+                    }
                     self.sink.timed(&Arc::new(metadata))?;
                 }
             }

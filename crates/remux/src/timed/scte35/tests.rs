@@ -134,3 +134,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_section_is_moved_by_its_adjustment() {
+    let pts = |section: &[u8]| Splice::parse(section).unwrap().pts.unwrap();
+    let before = hex(INSERT);
+    for (ticks, after) in [
+        (900, 0x7369_c02e + 900),
+        (-900, 0x7369_c02e - 900),
+        (0, 0x7369_c02e),
+        // Over the turn of the clock, in both directions.
+        (0x1_8c96_3fd2, 0),
+        (-0x7369_c02f, 0x1_ffff_ffff),
+        (0x2_0000_0001, 0x7369_c02f),
+    ] {
+        let section = moved(&before, ticks).unwrap();
+        assert_eq!(pts(&section), after, "{ticks}");
+        let back = moved(&section, -ticks).unwrap();
+        assert_eq!(back, before, "{ticks}");
+    }
+    // What else stands in those five bytes stays.
+    let mut encrypted = before.clone();
+    encrypted[4] |= 0x82;
+    let encrypted = sealed(encrypted);
+    let section = moved(&encrypted, 1).unwrap();
+    assert_eq!(section[4..9], [0x82, 0, 0, 0, 1]);
+    let mut damaged = before;
+    damaged[12] ^= 1;
+    assert_eq!(moved(&damaged, 900), None);
+}

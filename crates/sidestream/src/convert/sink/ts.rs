@@ -28,6 +28,7 @@ pub(super) struct Packets {
     /// When the tables were written last.
     tables_at: Option<i64>,
     has_metadata: bool,
+    has_splices: bool,
     pub(super) bytes: BytesMut,
     pub(super) damaged: u64,
 }
@@ -39,6 +40,7 @@ impl Packets {
             tracks: Arc::default(),
             tables_at: None,
             has_metadata: false,
+            has_splices: false,
             bytes: BytesMut::new(),
             damaged: 0,
         }
@@ -84,12 +86,19 @@ impl Packets {
         }
     }
 
-    /// ID3 has a place here; from the first tag on the tables name its stream.
+    /// ID3 and splice information have a place here; from the first of each on the tables name its
+    /// stream.
     pub(super) fn timed(&mut self, metadata: &TimedMetadata) {
-        if metadata.scheme != Scheme::Id3 {
-            return;
-        }
-        if !std::mem::replace(&mut self.has_metadata, true) && self.muxer.carry_metadata() {
+        let is_new = match metadata.scheme {
+            Scheme::Id3 => {
+                !std::mem::replace(&mut self.has_metadata, true) && self.muxer.carry_metadata()
+            }
+            Scheme::Scte35 => {
+                !std::mem::replace(&mut self.has_splices, true) && self.muxer.carry_splices()
+            }
+            _ => return,
+        };
+        if is_new {
             self.muxer.tables(&mut self.bytes);
         }
         if self.muxer.timed(metadata, &mut self.bytes).is_err() {
@@ -149,8 +158,12 @@ mod tests {
 
     use super::*;
 
+    /// SCTE 35 §14.1.
+    const SPLICE: &[u8] = b"\xfc\x30\x34\0\0\0\0\0\0\xff\xff\xf0\x05\x06\xfe\x72\xbd\0\x50\0\x1e\x02\
+        \x1cCUEIH\0\0\x8e\x7f\xcf\0\x01\xa5\x99\xb0\x08\x08\0\0\0\0\x2c\xa0\xa1\x8a\x34\x02\0\x9a\xc9\xd1\x7e";
+
     #[test]
-    fn an_id3_tag_comes_back_and_other_metadata_has_no_place() {
+    fn id3_tags_and_splices_come_back_and_other_metadata_has_no_place() {
         let mut packets = Packets::new();
         let config = CodecConfig::parse(Codec::Aac, &[0x12, 0x10]).expect("44.1 kHz, stereo");
         let track = Track::new(TrackId(1), Timescale::MILLIS, config);
@@ -158,17 +171,26 @@ mod tests {
         assert_eq!(packets.set_tracks(&tracks), []);
         let frame = Bytes::from_static(&[0x21; 100]);
         let unit = |ms| AccessUnit::new(TrackId(1), Dts(ms), frame.clone());
-        let timed = |scheme| TimedMetadata {
-            pts: 2_340,
+        let timed = |scheme, pts, bytes| TimedMetadata {
+            pts,
             duration: None,
             scheme,
-            bytes: Bytes::from_static(b"ID3\x04\0\0\0\0\0\x0aTXXX\0\0\0\0\0\0"),
+            bytes: Bytes::from_static(bytes),
         };
         packets.unit(&unit(0));
-        packets.timed(&timed(Scheme::Scte35));
         let before = packets.bytes.len();
-        packets.timed(&timed(Scheme::Id3));
-        assert!(packets.bytes.len() > before);
+        let emsg = Scheme::Emsg {
+            uri: "urn:x".into(),
+            value: "".into(),
+            id: 1,
+        };
+        packets.timed(&timed(emsg, 0, b"x"));
+        assert_eq!(packets.bytes.len(), before);
+        // A section has the time of what came before it, in 90 kHz.
+        let splice = timed(Scheme::Scte35, 0, SPLICE);
+        packets.timed(&splice);
+        let tag = timed(Scheme::Id3, 2_340, b"ID3\x04\0\0\0\0\0\x0aTXXX\0\0\0\0\0\0");
+        packets.timed(&tag);
         packets.unit(&unit(23));
         packets.unit(&unit(46));
 
@@ -181,6 +203,7 @@ mod tests {
                 found.push(TimedMetadata::clone(&metadata));
             }
         }
-        assert_eq!(found, [timed(Scheme::Id3)]);
+        found.sort_by_key(|metadata| metadata.pts);
+        assert_eq!(found, [splice, tag]);
     }
 }
