@@ -65,7 +65,7 @@ impl Directives {
             match name {
                 "_HLS_msn" => number(&mut sequence, value, "_HLS_msn")?,
                 "_HLS_part" => number(&mut part, value, "_HLS_part")?,
-                // There are no date ranges: both forms ask for the same.
+                // Date ranges are never left out (no CAN-SKIP-DATERANGES): both forms ask for the same.
                 "_HLS_skip" => skip |= matches!(value, "YES" | "v2"),
                 _ => {}
             }

@@ -5,8 +5,9 @@
 //! [ 12 13 14 15 16 17 18 ]  [ 19 20 21 22 23 24 25 ]  ◀── push
 //! ```
 //!
-//! Sequence numbers run over both without gap, but where [`Window::clear`] was called. Time here is what the playlist has gained since it
-//! began, in milliseconds: it needs no clock, and in a live stream it passes as fast as the wall's.
+//! Sequence numbers run over both without gap, but where [`Window::clear`] was called. Time here is
+//! what the playlist has gained since it began, in milliseconds: it needs no clock, and in a live
+//! stream it passes as fast as the wall's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

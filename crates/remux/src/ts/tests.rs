@@ -501,6 +501,22 @@ fn changed_tracks_keep_pids_and_counters_and_raise_the_version() {
     assert_eq!(read_both(&out).len(), 3);
 }
 
+/// The timed metadata in these packets, all of which are sound.
+fn read_timed(out: BytesMut) -> Vec<TimedMetadata> {
+    let mut demuxer = Demuxer::default();
+    demuxer.push(out.freeze());
+    demuxer.finish();
+    let mut read = Vec::new();
+    while let Some(event) = demuxer.poll().unwrap() {
+        match event {
+            crate::Event::Timed(timed) => read.push(timed.as_ref().clone()),
+            crate::Event::Damage(damage) => panic!("{damage:?}"),
+            _ => {}
+        }
+    }
+    read
+}
+
 #[test]
 fn id3_tags_come_back_with_their_times() {
     let timed = |pts, len: usize| TimedMetadata {
@@ -552,18 +568,7 @@ fn id3_tags_come_back_with_their_times() {
         "{map:x?}"
     );
 
-    let mut demuxer = Demuxer::default();
-    demuxer.push(out.freeze());
-    demuxer.finish();
-    let mut read = Vec::new();
-    while let Some(event) = demuxer.poll().unwrap() {
-        match event {
-            crate::Event::Timed(timed) => read.push(timed.as_ref().clone()),
-            crate::Event::Damage(damage) => panic!("{damage:?}"),
-            _ => {}
-        }
-    }
-    assert_eq!(read, tags);
+    assert_eq!(read_timed(out), tags);
 }
 
 #[test]
@@ -605,18 +610,7 @@ fn splice_sections_come_back_as_they_were() {
         map.windows(entry.len()).any(|window| window == entry),
         "{map:x?}"
     );
-    let mut demuxer = Demuxer::default();
-    demuxer.push(out.freeze());
-    demuxer.finish();
-    let mut read = Vec::new();
-    while let Some(event) = demuxer.poll().unwrap() {
-        match event {
-            crate::Event::Timed(timed) => read.push(timed.as_ref().clone()),
-            crate::Event::Damage(damage) => panic!("{damage:?}"),
-            _ => {}
-        }
-    }
-    assert_eq!(read, all);
+    assert_eq!(read_timed(out), all);
 }
 
 /// Every payload length around one and two packets, with and without adaptation field.

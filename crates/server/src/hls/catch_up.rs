@@ -121,13 +121,13 @@ fn multivariant(
         .ok_or_else(|| not_kept(name.as_str(), container))?
         .map_err(|nothing| missing(name.as_str(), live, nothing))?;
     // What it leads to is asked for the same.
-    let mut content = linked(&text, &ask.query().into());
-    if let Some(query) = request.links {
-        let query = format!("{}&{query}", ask.query());
-        content = linked(&text, &query.into());
-    } else {
-        content.cache_control = content::NO_CACHE.into();
-    }
+    let content = match request.links {
+        Some(query) => linked(&text, &format!("{}&{query}", ask.query()).into()),
+        None => Content {
+            cache_control: content::NO_CACHE.into(),
+            ..linked(&text, &ask.query().into())
+        },
+    };
     let response = content::send(&content, request.method, request.headers)?;
     count(hls, request, &response, End::NotYet);
     Ok(response)
