@@ -8,23 +8,24 @@ mod rung;
 mod sounds;
 mod stats;
 mod timed;
+mod tracks;
 mod units;
 
 use std::sync::Arc;
 
-use media::{AccessUnit, Timescale, Track, TrackId, TrackKind, TrackList};
+use media::{AccessUnit, Timescale, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
-use crate::config::{Config, WallTime};
+use crate::config::Config;
 use crate::container::Container;
-use crate::cutter::{self, Cutter};
+use crate::cutter::Cutter;
 use crate::encryption::{Keyring, Method};
-use crate::feed::{Feed, audio_tracks};
-use crate::mux::{Change, Samples};
+use crate::feed::Feed;
+use crate::mux::Samples;
 use crate::parts::{Mark, PartClock};
 use crate::presentation::{Init, Presentation};
 use crate::rendition::{Common, Cut, Rendition};
-use crate::timed::{self as aside, Dates, Messages};
+use crate::timed::{Dates, Messages};
 use crate::window::Rules;
 
 use rung::OnLadder;
@@ -214,118 +215,6 @@ impl Segmenter {
             .is_some_and(Rendition::is_enabled)
     }
 
-    /// From the next unit on the stream has these tracks. The default video and the audio tracks
-    /// are served; an identical list changes nothing (H6), another one ends the open segment and
-    /// begins the next with a discontinuity in the containers that it concerns. Tracks that are
-    /// added before the first segment ended only join it.
-    pub fn tracks(&mut self, tracks: &Arc<TrackList>) {
-        if self.ended {
-            return;
-        }
-        let (defaults, others) = split(tracks);
-        if same(&self.tracks, &defaults) && self.others == others {
-            return;
-        }
-        let joins = !self.tracks_used && self.only_added(&defaults);
-        if !joins && !same(&self.tracks, &defaults) {
-            self.end_open();
-            self.newest = None;
-        }
-        let video_changed = match (self.tracks.video(), defaults.video()) {
-            (Some(before), Some(after)) => {
-                before.id != after.id || !before.same_configuration(after)
-            }
-            _ => true,
-        };
-        if video_changed || (self.is_on_ladder() && !joins) {
-            self.video = VideoState::Awaiting { since: None };
-        }
-        self.sounds.set_tracks(&defaults);
-        let mut changed = false;
-        for rendition in &mut self.renditions {
-            let beside = self.sounds.left_out_of(rendition.feed(), &others);
-            let change = rendition.set_tracks(&defaults, &beside);
-            changed |= change == Change::Configuration && rendition.makes_parts();
-        }
-        if changed && self.stats.segments > 0 {
-            self.count_discontinuity();
-            self.changed = true;
-        }
-        let mut served: Vec<Served> = defaults
-            .iter()
-            .filter(|track| {
-                let carried = self.renditions.iter().any(|r| r.carries(track.id));
-                carried || self.sounds.carries(track.id)
-            })
-            .map(|track| Served {
-                track: track.id,
-                kind: track.kind(),
-                timescale: track.timescale,
-                follows: !defaults.is_default(track.id),
-            })
-            .collect();
-        served.sort_by_key(|served| (served.follows, served.kind != TrackKind::Video));
-        let leading = served.iter().filter(|served| !served.follows);
-        let ids: Vec<TrackId> = leading.map(|served| served.track).collect();
-        self.cutter.set_tracks(&ids);
-        self.served = served;
-        self.tracks_used &= same(&self.tracks, &defaults);
-        self.tracks = defaults;
-        self.others = others;
-        self.dirty = true;
-    }
-
-    /// One access unit, in arrival order; `arrived` is when the stream received it.
-    pub fn unit(&mut self, unit: &AccessUnit, arrived: WallTime) {
-        if self.ended {
-            return;
-        }
-        let Some(&served) = self.served.iter().find(|s| s.track == unit.track) else {
-            return;
-        };
-        let time = cutter::ticks(served.timescale, unit.dts);
-        let runs = match served.kind {
-            TrackKind::Video => self.video_runs(unit, served, time, arrived),
-            _ => !self.sound_waits(time),
-        };
-        if !runs {
-            self.stats.waiting_units += 1;
-            return;
-        }
-        if served.follows && self.cutter.start().is_none() {
-            return;
-        }
-        self.accept(unit.clone(), served, time, arrived);
-    }
-
-    /// The units that the ring held have all been fed; from here on units arrive in real time. If
-    /// nothing is listed yet, the open segment ends at its newest random access unit (or the next
-    /// one, however soon it comes), so that the first viewer has something to play.
-    pub fn caught_up(&mut self) {
-        if self.stats.segments > 0 || self.ended || self.is_on_ladder() {
-            return;
-        }
-        self.cutter.hurry();
-        let Some((index, boundary)) = self.newest_cut() else {
-            return;
-        };
-        let tail = self.open.units.split_off(index);
-        let (boundary, carried) = self.settle_between(boundary);
-        self.cut(boundary, tail.first().cloned().as_ref());
-        self.cutter.rewind();
-        self.cutter.open_at(boundary.next_start);
-        for unit in carried.into_iter().chain(tail) {
-            let served = self.served.iter().find(|s| s.track == unit.track);
-            if aside::is_aside(&unit) {
-                self.aside(unit);
-            } else if let Some(&served) = served {
-                let time = cutter::ticks(served.timescale, unit.dts);
-                // The clock's anchor is set: when they arrived does not matter any more.
-                self.accept(unit, served, time, WallTime(0));
-            }
-        }
-    }
-
     /// The timeline broke (the publisher restarted its clock or came back), or units were lost:
     /// the open segment ends here; the next begins with a discontinuity at a random access unit.
     pub fn discontinuity(&mut self) {
@@ -429,14 +318,6 @@ impl Segmenter {
         self.discontinuities().max(used.max().unwrap_or(0)) + 1
     }
 
-    /// Whether all tracks that are served stay as they are in this list.
-    fn only_added(&self, tracks: &TrackList) -> bool {
-        self.served.iter().all(|served| {
-            let (before, after) = (self.tracks.get(served.track), tracks.get(served.track));
-            matches!((before, after), (Some(a), Some(b)) if a.same_configuration(b))
-        })
-    }
-
     /// The number of the next segment cut.
     fn sequence(&self) -> u64 {
         let first = self.config.first_media_sequence;
@@ -484,35 +365,6 @@ fn without_parts_of_chains(mut config: Config) -> Config {
         config.part = None;
     }
     config
-}
-
-/// The default video and all audio, and why the other tracks are left out.
-fn split(tracks: &TrackList) -> (TrackList, Vec<LeftOut>) {
-    let audio: Vec<TrackId> = audio_tracks(tracks).map(|track| track.id).collect();
-    let is_served = |id| tracks.is_default(id) || audio.contains(&id);
-    let (served, others): (Vec<_>, Vec<_>) = tracks
-        .iter()
-        .cloned()
-        .partition(|track| is_served(track.id));
-    let others = others.iter().map(|track| left_out(track));
-    (TrackList::new(served), others.collect())
-}
-
-/// A track that is not one of the defaults.
-fn left_out(track: &Track) -> LeftOut {
-    LeftOut {
-        track: track.id,
-        codec: track.codec,
-        reason: "HLS serves the default video and audio".to_owned(),
-    }
-}
-
-/// Whether both lists have the same tracks in the same configurations.
-fn same(a: &TrackList, b: &TrackList) -> bool {
-    a.len() == b.len()
-        && a.iter()
-            .zip(b.iter())
-            .all(|(a, b)| a.id == b.id && a.same_configuration(b))
 }
 
 fn unsigned(ms: i64) -> u64 {

@@ -3,7 +3,7 @@
 use media::{AccessUnit, TrackId, TrackList};
 use remux::LeftOut;
 
-use super::left_out;
+use super::tracks::left_out;
 use crate::bandwidth::{Declared, Meter};
 use crate::container::Container;
 use crate::feed::{Feed, audio_tracks};

@@ -1,4 +1,4 @@
-//! A unit on its way into the open segment.
+//! Units on their way into the open segment.
 
 use media::{AccessUnit, TrackKind};
 
@@ -8,6 +8,57 @@ use crate::cutter::{self, Decision};
 use crate::timed;
 
 impl Segmenter {
+    /// One access unit, in arrival order; `arrived` is when the stream received it.
+    pub fn unit(&mut self, unit: &AccessUnit, arrived: WallTime) {
+        if self.ended {
+            return;
+        }
+        let Some(&served) = self.served.iter().find(|s| s.track == unit.track) else {
+            return;
+        };
+        let time = cutter::ticks(served.timescale, unit.dts);
+        let runs = match served.kind {
+            TrackKind::Video => self.video_runs(unit, served, time, arrived),
+            _ => !self.sound_waits(time),
+        };
+        if !runs {
+            self.stats.waiting_units += 1;
+            return;
+        }
+        if served.follows && self.cutter.start().is_none() {
+            return;
+        }
+        self.accept(unit.clone(), served, time, arrived);
+    }
+
+    /// The units that the ring held have all been fed; from here on units arrive in real time. If
+    /// nothing is listed yet, the open segment ends at its newest random access unit (or the next
+    /// one, however soon it comes), so that the first viewer has something to play.
+    pub fn caught_up(&mut self) {
+        if self.stats.segments > 0 || self.ended || self.is_on_ladder() {
+            return;
+        }
+        self.cutter.hurry();
+        let Some((index, boundary)) = self.newest_cut() else {
+            return;
+        };
+        let tail = self.open.units.split_off(index);
+        let (boundary, carried) = self.settle_between(boundary);
+        self.cut(boundary, tail.first().cloned().as_ref());
+        self.cutter.rewind();
+        self.cutter.open_at(boundary.next_start);
+        for unit in carried.into_iter().chain(tail) {
+            let served = self.served.iter().find(|s| s.track == unit.track);
+            if timed::is_aside(&unit) {
+                self.aside(unit);
+            } else if let Some(&served) = served {
+                let time = cutter::ticks(served.timescale, unit.dts);
+                // The clock's anchor is set: when they arrived does not matter any more.
+                self.accept(unit, served, time, WallTime(0));
+            }
+        }
+    }
+
     /// Whether a video unit may pass; decides when waiting ends.
     pub(super) fn video_runs(
         &mut self,
