@@ -66,3 +66,4 @@ pub use presentation::{
 };
 pub use remux::{Key, LeftOut};
 pub use segmenter::{Segmenter, Stats};
+pub use timed::DateRange;

@@ -15,6 +15,7 @@ use crate::container::{self, Container, HasVideo, ResourceName};
 use crate::encryption::{Numbered, Seal, Sealed};
 use crate::feed::Feed;
 use crate::playlist::{self, Multivariant};
+use crate::timed::{DateRange, Told};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
 ///
@@ -24,6 +25,7 @@ pub struct Presentation {
     pub(crate) epoch: u64,
     pub(crate) renditions: Arc<[(Feed, Rendition)]>,
     pub(crate) inits: Arc<[Init]>,
+    pub(crate) dates: Told,
     pub(crate) target_duration: Option<Duration>,
     pub(crate) ended: bool,
 }
@@ -317,6 +319,20 @@ impl Presentation {
             sealed: stored.seal.as_ref().map(Seal::sealed),
             about: Arc::clone(&stored.about),
         })
+    }
+
+    /// The date ranges that stand before segments up to one that ends at `ends`, from the one of
+    /// number `next` on, which then is that of the first one behind them. Numbers begin with 0 in
+    /// each run; what came and went between two snapshots is not there.
+    pub fn ranges_before(&self, ends: WallTime, next: &mut u64) -> Vec<DateRange> {
+        let from = *next;
+        let new = self.dates.iter().skip_while(|(number, _)| *number < from);
+        let mut ranges = Vec::new();
+        for (number, range) in new.take_while(|(_, range)| range.at_ms < ends.0) {
+            *next = number + 1;
+            ranges.push(range.clone());
+        }
+        ranges
     }
 
     /// The number that all names of this run begin with.

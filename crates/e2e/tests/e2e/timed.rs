@@ -182,13 +182,20 @@ fn date_ms(playlist: &str) -> f64 {
     let date = playlist
         .lines()
         .find_map(|line| line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:"));
+    let ms = evaluated(&format!("Date.parse('{}')", date.unwrap()));
+    ms.parse().unwrap()
+}
+
+/// Milliseconds since 1970 as a date.
+fn iso(ms: f64) -> String {
+    evaluated(&format!("new Date({ms}).toISOString()"))
+}
+
+/// What this expression is in JavaScript.
+fn evaluated(expression: &str) -> String {
     let mut node = command("node");
-    node.args(["-p", &format!("Date.parse('{}')", date.unwrap())]);
-    run_ok("node", node, secs(10))
-        .text()
-        .trim()
-        .parse()
-        .unwrap()
+    node.args(["-p", expression]);
+    run_ok("node", node, secs(10)).text().trim().to_owned()
 }
 
 /// SCTE 35 §14.2, a splice out of event 0x4800008f; and the splice in that ends it.
@@ -203,36 +210,8 @@ fn ad_cue(ms: u32, section: &str) -> Tag {
     message(ms, &[Value::from("onAdCue"), object(&about)])
 }
 
-#[test]
-fn hls_js_and_another_parser_read_the_date_ranges() {
-    let server = Server::with_config(CONFIG);
-    let tags = with_messages(vec![ad_cue(1_100, OUT), cue(2_810), ad_cue(4_333, IN)]);
-    publish(&server, &tags);
-    let first = tags
-        .iter()
-        .find(|tag| tag.is_media() && !tag.is_configuration());
-    let first_ms = f64::from(first.unwrap().timestamp_ms);
-    for (path, media) in [
-        ("/live/cues.m3u8", "/live/cues/fmp4.m3u8"),
-        ("/live/cues.ts.m3u8", "/live/cues/ts.m3u8"),
-    ] {
-        let playlist = server.get(media).text();
-        let began = date_ms(&playlist) - first_ms;
-        let found = in_browser(&server, path, 2, &["--ranges"]);
-        let [break_of_ads, goal] = found.as_slice() else {
-            panic!("{found:#?}");
-        };
-        assert_eq!(break_of_ads["startMs"].as_f64(), Some(began + 1_100.0));
-        assert_eq!(break_of_ads["duration"], 3.233);
-        let attributes = &break_of_ads["attributes"];
-        let of = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
-        assert!(of("SCTE35-OUT").starts_with("0xFC302F"), "{attributes:#}");
-        assert!(of("SCTE35-IN").starts_with("0xFC3025"), "{attributes:#}");
-        assert_eq!(of("PLANNED-DURATION"), "60.293");
-        assert_eq!(goal["class"], "onCuePoint");
-        assert_eq!(goal["startMs"].as_f64(), Some(began + 2_810.0));
-        assert_eq!(goal["attributes"]["X-NAME"], "goal");
-        let script = "
+/// What `m3u8` of PyPI reads: the break as two ranges of one id, the goal between them.
+const PARSED: &str = "
 import sys, m3u8
 media = m3u8.load(sys.argv[1])
 # What stands before the first part is the part's there.
@@ -242,9 +221,83 @@ assert [bool(r.scte35_in) for r in ranges] == [False, False, True], media.dumps(
 assert ranges[0].id == ranges[2].id != ranges[1].id
 assert ranges[0].start_date == ranges[2].start_date and ranges[2].duration == 3.233
 assert ranges[1].class_ == 'onCuePoint' and ('x_name', '\"goal\"') in ranges[1].x_client_attrs, ranges[1].x_client_attrs
+assert media.segments[0].program_date_time
 ";
-        let mut python = command(repository().join(".tools/py/bin/python"));
-        python.args(["-c", script, &server.http_url(media)]);
-        run_ok("python m3u8", python, secs(30));
+
+/// Whether hls.js and another parser find the break and the goal; the time 0 of the stream was at `began`.
+fn assert_ranges(server: &Server, path: &str, media: &str, began: f64) {
+    let found = in_browser(server, path, 2, &["--ranges"]);
+    let [break_of_ads, goal] = found.as_slice() else {
+        panic!("{found:#?}");
+    };
+    assert_eq!(break_of_ads["startMs"].as_f64(), Some(began + 1_100.0));
+    assert_eq!(break_of_ads["duration"], 3.233);
+    let attributes = &break_of_ads["attributes"];
+    let of = |name: &str| attributes[name].as_str().unwrap_or_default().to_owned();
+    assert!(of("SCTE35-OUT").starts_with("0xFC302F"), "{attributes:#}");
+    assert!(of("SCTE35-IN").starts_with("0xFC3025"), "{attributes:#}");
+    assert_eq!(of("PLANNED-DURATION"), "60.293");
+    let cues = break_of_ads["cues"].as_array().unwrap();
+    for cue in ["SCTE35-OUT", "SCTE35-IN"] {
+        assert!(cues.contains(&cue.into()), "{cues:?}");
     }
+    assert_eq!(goal["class"], "onCuePoint");
+    assert_eq!(goal["startMs"].as_f64(), Some(began + 2_810.0));
+    assert_eq!(goal["attributes"]["X-NAME"], "goal");
+    assert!(goal["cues"].as_array().unwrap().contains(&"X-NAME".into()));
+    let mut python = command(repository().join(".tools/py/bin/python"));
+    python.args(["-c", PARSED, &server.http_url(media)]);
+    run_ok("python m3u8", python, secs(30));
+}
+
+fn ranges(server: &Server, media: &str) -> Vec<String> {
+    let text = server.get(media).text();
+    let lines = text.lines().filter(|l| l.starts_with("#EXT-X-DATERANGE:"));
+    lines.map(str::to_owned).collect()
+}
+
+#[test]
+fn hls_js_and_another_parser_read_the_date_ranges_also_of_the_past() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = format!(
+        "{CONFIG}dvr = \"2h\"\ndvr_dir = {:?}\ndvr_min_free = \"0B\"\n",
+        folder.path()
+    );
+    let mut server = Server::with_config(&config);
+    let tags = with_messages(vec![ad_cue(1_100, OUT), cue(2_810), ad_cue(4_333, IN)]);
+    publish(&server, &tags);
+    let mut media = tags.iter().filter(|tag| tag.is_media());
+    let first = media.find(|tag| !tag.is_configuration()).unwrap();
+    let mut live = Vec::new();
+    let mut began = 0.0;
+    for (path, media) in [
+        ("/live/cues.m3u8", "/live/cues/fmp4.m3u8"),
+        ("/live/cues.ts.m3u8", "/live/cues/ts.m3u8"),
+    ] {
+        began = date_ms(&server.get(media).text()) - f64::from(first.timestamp_ms);
+        assert_ranges(&server, path, media, began);
+        live = ranges(&server, media);
+    }
+    // All of it is on the disk when another process takes it up.
+    until("the whole past", secs(30), || {
+        let past = ranges(&server, "/live/cues/fmp4.m3u8?start=-600");
+        (past == live).then_some(())
+    });
+    server.kill_and_start();
+    server.wait_for_log("dvr: taken up", secs(5));
+    let (path, media) = (
+        "/live/cues.m3u8?start=-600",
+        "/live/cues/fmp4.m3u8?start=-600",
+    );
+    assert_ranges(&server, path, media, began);
+    assert_eq!(ranges(&server, media), live);
+    // From within the break to before its end: what opened it, and the goal.
+    let query = format!("from={}&to={}", iso(began + 2_500.0), iso(began + 3_500.0));
+    assert_eq!(
+        ranges(&server, &format!("/live/cues/fmp4.m3u8?{query}")),
+        live[..2]
+    );
+    let query = format!("from={}", iso(began + 5_200.0));
+    let none = ranges(&server, &format!("/live/cues/fmp4.m3u8?{query}"));
+    assert_eq!(none, Vec::<String>::new());
 }

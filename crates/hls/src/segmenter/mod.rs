@@ -271,10 +271,12 @@ impl Segmenter {
             .collect();
         let views = self.renditions.iter_mut();
         let views: Vec<_> = views.map(|r| (r.feed(), r.view(common))).collect();
+        let dates = self.dates.told();
         Some(Arc::new(Presentation {
             epoch: self.config.epoch,
             renditions: views.into(),
             inits: inits.into(),
+            dates,
             target_duration: target_ms.map(|ms| std::time::Duration::from_millis(unsigned(ms))),
             ended: self.ended,
         }))

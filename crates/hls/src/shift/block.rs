@@ -5,6 +5,7 @@ use crate::container::Container;
 use crate::encryption::Sealed;
 
 use super::line::{Flags, Line, Segment, Tracks};
+use super::ranges::{Ranges, Said};
 use super::text::Cached;
 
 /// What a block begins with.
@@ -73,6 +74,7 @@ pub(super) struct Block {
     /// What its segments are encrypted with, in turn.
     pub(super) keys: Vec<Option<Sealed>>,
     pub(super) entries: Vec<Entry>,
+    pub(super) ranges: Ranges,
     pub(super) duration_ms: u64,
     /// Bytes of segments.
     pub(super) bytes: u64,
@@ -96,6 +98,7 @@ impl Block {
             tracks: Vec::new(),
             keys: Vec::new(),
             entries: Vec::new(),
+            ranges: Ranges::default(),
             duration_ms: 0,
             bytes: 0,
             tags: 0,
@@ -139,6 +142,18 @@ impl Block {
         self.ends_ms = self.ends_ms.max(entry.ends_ms());
         self.entries.push(entry);
         true
+    }
+
+    /// Takes a date range, which stands before the next segment; false where it is not taken.
+    pub(super) fn say(&mut self, said: Said) -> bool {
+        self.ranges.push(self.entries.len(), said)
+    }
+
+    /// Nothing is added any more.
+    pub(super) fn shrink_to_fit(&mut self) {
+        self.entries.shrink_to_fit();
+        self.keys.shrink_to_fit();
+        self.ranges.shrink_to_fit();
     }
 
     pub(super) fn tracks_of(&self, entry: &Entry) -> Option<&Tracks> {
@@ -198,6 +213,10 @@ impl Replayed {
                 }
                 Some(Line::Key(key)) => {
                     block.keys.push(key);
+                    true
+                }
+                Some(Line::Range(said)) => {
+                    block.say(said);
                     true
                 }
                 Some(Line::Segment(segment)) => {

@@ -14,6 +14,7 @@ use crate::feed::Feed;
 use super::block::{Block, BlockId, Head, Replayed};
 use super::line::{Segment, Tracks};
 use super::list::{self, Cached};
+use super::ranges::Said;
 
 /// Blocks that a window is made of, about: what leaves at once is one of them.
 const BLOCKS: u64 = 24;
@@ -28,9 +29,10 @@ const BLOCK_SEGMENTS: u64 = 16_384;
 ///
 /// # Contract
 /// [`Self::adopt`] what logs tell, once, at the start. Then for each segment that is stored:
-/// [`Self::begin`] a block where [`Self::needs_block`] says so, [`Self::tracks`] and [`Self::seal`]
-/// where that changes, [`Self::push`]. [`Self::expire`] from time to time; it says what is to be removed. Nothing here fails or
-/// panics.
+/// [`Self::begin`] a block where [`Self::needs_block`] says so, and [`Self::say`] what [`Self::lasting`] gave
+/// before; [`Self::tracks`] and [`Self::seal`] where that changes, [`Self::say`] for the date ranges that came
+/// with the segment, [`Self::push`]. [`Self::expire`] from time to time; it says what is to be removed. Nothing
+/// here fails or panics.
 #[derive(Debug)]
 pub struct Index {
     pub(super) container: Container,
@@ -139,8 +141,7 @@ impl Index {
                 block.head.discontinuities = next.discontinuities.saturating_sub(block.tags);
             }
             block.leased_until_ms = now.0.saturating_add_unsigned(self.window_ms);
-            block.entries.shrink_to_fit();
-            block.keys.shrink_to_fit();
+            block.shrink_to_fit();
             next = Some(block.head);
         }
         self.blocks = blocks.into();
@@ -196,11 +197,32 @@ impl Index {
     /// A block begins.
     pub fn begin(&mut self, head: Head) {
         if let Some(last) = self.blocks.back_mut() {
-            last.entries.shrink_to_fit();
-            last.keys.shrink_to_fit();
+            last.shrink_to_fit();
         }
         self.blocks.push_back(Block::new(head));
         self.changed();
+    }
+
+    /// The date ranges that go on when a block of this epoch begins: what the block's log repeats. A
+    /// break that another run opened is over with it.
+    #[must_use]
+    pub fn lasting(&self, epoch: u64, begins: WallTime) -> Vec<Said> {
+        let Some(last) = self.blocks.back() else {
+            return Vec::new();
+        };
+        let lasting = last.ranges.lasting(last.entries.len(), begins.0);
+        let said = lasting.filter(|range| last.head.epoch == epoch || range.until_ms.is_some());
+        said.map(|range| Said {
+            range: range.clone(),
+            carried: true,
+        })
+        .collect()
+    }
+
+    /// A date range stands before the next segment; false where it stands already, or where the block has
+    /// enough of them: then it is not to be written.
+    pub fn say(&mut self, said: Said) -> bool {
+        self.blocks.back_mut().is_some_and(|last| last.say(said))
     }
 
     /// The segments after this are made of these tracks.
@@ -400,7 +422,8 @@ impl Index {
             let entries = block.entries.capacity() * size_of::<super::block::Entry>();
             let tracks = block.tracks.len() * (size_of::<Tracks>() + 64);
             let keys = block.keys.capacity() * size_of::<Option<Sealed>>();
-            size_of::<Block>() + entries + tracks + keys + block.text.bytes()
+            let ranges = block.ranges.memory();
+            size_of::<Block>() + entries + tracks + keys + ranges + block.text.bytes()
         });
         blocks.sum()
     }

@@ -9,6 +9,10 @@
 //!      how the segments after it are encrypted: method, number of the key, vector; a single - is not at all
 //! segment 57012345 1795203000000 2000 1245 96211 di
 //!      sequence, wall time in ms, duration in ms, place and length in the file, flags
+//! date 1795203001250 1795203031250 ID="19a3f2c4d5e-0",START-DATE="2026-11-20T19:30:01.250Z",DURATION=30
+//!      a date range before the next segment: when it came, when it is over (- is not known), its attributes
+//! still 1795203001250 - ID="19a3f2c4d5e-0",START-DATE="2026-11-20T19:30:01.250Z"
+//!      one of a block before, which goes on in this one
 //! ```
 //!
 //! Flags: `d` after a discontinuity, `i` independent, `g` not stored (a gap), `-` none.
@@ -18,8 +22,10 @@ use std::fmt;
 use crate::container::Container;
 use crate::encryption::{Method, Sealed};
 use crate::presentation::About;
+use crate::timed::DateRange;
 
 use super::block::Head;
+use super::ranges::Said;
 
 const FORMAT: &str = "sidestream-dvr";
 const VERSION: &str = "1";
@@ -33,6 +39,8 @@ pub enum Line {
     Tracks(Tracks),
     /// How the segments after it are encrypted, up to the next such line; before the first, not at all.
     Key(Option<Sealed>),
+    /// A date range.
+    Range(Said),
     /// A segment.
     Segment(Segment),
 }
@@ -113,19 +121,20 @@ impl fmt::Display for Line {
                 let iv = u128::from_be_bytes(sealed.iv);
                 write!(f, "key {method} {number} {iv:032x}")
             }
+            Self::Range(Said { range, carried }) => {
+                let word = if *carried { "still" } else { "date" };
+                write!(f, "{word} {} ", range.at_ms)?;
+                match range.until_ms {
+                    Some(until_ms) => write!(f, "{until_ms} ")?,
+                    None => f.write_str("- ")?,
+                }
+                f.write_str(&range.text)
+            }
             Self::Segment(segment) => {
-                let Segment {
-                    sequence,
-                    wall_ms,
-                    duration_ms,
-                    offset,
-                    len,
-                    flags,
-                } = segment;
-                write!(
-                    f,
-                    "segment {sequence} {wall_ms} {duration_ms} {offset} {len} {flags}"
-                )
+                let place = format_args!("{} {}", segment.offset, segment.len);
+                let (begins, lasts) = (segment.wall_ms, segment.duration_ms);
+                let (number, flags) = (segment.sequence, segment.flags);
+                write!(f, "segment {number} {begins} {lasts} {place} {flags}")
             }
         }
     }
@@ -151,6 +160,9 @@ impl std::str::FromStr for Line {
     type Err = LineError;
 
     fn from_str(text: &str) -> Result<Self, LineError> {
+        if let Some(said) = said(text) {
+            return said.map(Self::Range);
+        }
         let words: Vec<&str> = text.split(' ').collect();
         match words[..] {
             [
@@ -201,19 +213,11 @@ impl std::str::FromStr for Line {
                 key: digits(number)?,
                 iv: vector(iv)?,
             }))),
-            [
-                "segment",
-                sequence,
-                wall_ms,
-                duration_ms,
-                offset,
-                len,
-                flags,
-            ] => Ok(Self::Segment(Segment {
-                sequence: digits(sequence)?,
-                wall_ms: wall_ms.parse().map_err(|_| LineError)?,
-                duration_ms: digits(duration_ms)?,
-                offset: digits(offset)?,
+            ["segment", number, begins, lasts, at, len, flags] => Ok(Self::Segment(Segment {
+                sequence: digits(number)?,
+                wall_ms: moment(begins)?,
+                duration_ms: digits(lasts)?,
+                offset: digits(at)?,
                 len: digits(len)?,
                 flags: flags.parse()?,
             })),
@@ -238,6 +242,41 @@ impl std::str::FromStr for Flags {
         }
         Ok(flags)
     }
+}
+
+/// A date range, whose attributes may have spaces in them; `None`: it is another line.
+fn said(text: &str) -> Option<Result<Said, LineError>> {
+    let mut words = text.splitn(4, ' ');
+    let carried = match words.next()? {
+        "date" => false,
+        "still" => true,
+        _ => return None,
+    };
+    let mut word = || words.next().ok_or(LineError);
+    let mut read = || {
+        let at_ms = moment(word()?)?;
+        let until_ms = match word()? {
+            "-" => None,
+            until => Some(moment(until)?),
+        };
+        let text = word()?;
+        if !text.starts_with("ID=\"") {
+            return Err(LineError);
+        }
+        let text = text.into();
+        let range = DateRange {
+            at_ms,
+            until_ms,
+            text,
+        };
+        Ok(Said { range, carried })
+    };
+    Some(read())
+}
+
+/// Milliseconds since 1970; before that they have a sign.
+fn moment(text: &str) -> Result<i64, LineError> {
+    text.parse().map_err(|_| LineError)
 }
 
 fn digits<T: std::str::FromStr>(text: &str) -> Result<T, LineError> {

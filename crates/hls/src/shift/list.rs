@@ -14,7 +14,7 @@ use crate::presentation::Text;
 use super::answer::{Answer, Piece};
 use super::ask::Ask;
 use super::index::{Index, Shared};
-use super::text::{Before, BlockText, key_line, preface};
+use super::text::{Before, BlockText, key_line, preface, range_lines};
 
 /// Playlists kept until the next change; more are made anew. Bounds: memory under requests that all ask for
 /// another moment.
@@ -280,6 +280,9 @@ impl Index {
             }
             preface(&mut text, before, block, first);
             before = Before::after(block, last);
+            if pieces.is_empty() {
+                self.earlier_ranges(&mut text, &span, (index, range.start));
+            }
             hash.text(&text);
             hash.number(block.head.epoch);
             hash.number(block.head.sequence);
@@ -308,6 +311,22 @@ impl Index {
             etag: format!("\"{:016x}\"", hash.0),
             ended,
             gzip: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// Writes the date ranges that stand before the first segment that is written: those that go on when
+    /// the playlist begins, and in a delta update those of what is skipped (RFC 8216bis §6.2.5.1: nothing
+    /// but segments is left out).
+    fn earlier_ranges(&self, out: &mut String, span: &Span, (until, entry): (usize, usize)) {
+        for (part, (index, range)) in span.parts.iter().enumerate() {
+            let Some(block) = self.blocks.get(*index).filter(|_| *index <= until) else {
+                return;
+            };
+            if let Some(first) = block.entries.get(range.start).filter(|_| part == 0) {
+                range_lines(out, block.ranges.lasting(range.start, first.wall_ms));
+            }
+            let end = if *index == until { entry } else { range.end };
+            range_lines(out, block.ranges.of(range.start..end));
         }
     }
 

@@ -14,6 +14,7 @@
 //!   is one discontinuity.
 //! - **Keys** are not kept: a log says how a segment is encrypted and the number of its key, and
 //!   [`Index::key`] whether somebody may still need it.
+//! - **Date ranges** are kept with the segments in which their cues came, and listed where they overlap what is.
 //! - A segment that could not be stored is listed with `EXT-X-GAP`: the timeline goes on.
 //! - **Text is rendered once.** A block's lines are one shared text; a playlist is a head and slices of
 //!   such texts. A day of 2 s segments is 43 200 entries of 32 bytes and 1.6 MB of text.
@@ -28,6 +29,7 @@ mod block;
 mod index;
 mod line;
 mod list;
+mod ranges;
 mod text;
 
 pub use answer::{Answer, Packed, Piece};
@@ -36,3 +38,4 @@ pub use block::{BlockId, Head, Replayed};
 pub use index::{Found, Index, Kept, KeptKey, Progress};
 pub use line::{Flags, Line, LineError, Segment, Tracks};
 pub use list::{Live, Missing};
+pub use ranges::Said;

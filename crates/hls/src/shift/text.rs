@@ -1,7 +1,7 @@
 //! The lines of a block, rendered once.
 //!
 //! A segment's lines are its *preface* (discontinuity, map, key, date: what depends on the segment before
-//! it) and its *body*. The first segment of a block has no preface in the block's text: it depends on
+//! it) and its *body*, which begins with the date ranges that came with it. The first segment of a block has no preface in the block's text: it depends on
 //! another block, or on where a playlist begins, and is rendered by whoever joins texts.
 
 use std::fmt::Write as _;
@@ -15,6 +15,7 @@ use crate::date::rfc3339;
 use crate::encryption::{Method, NO_KEY, Sealed};
 use crate::feed::Feed;
 use crate::playlist::Seconds;
+use crate::timed::DateRange;
 
 use super::answer::Packed;
 use super::block::{Block, Entry};
@@ -94,6 +95,14 @@ pub(super) fn key_line(out: &mut String, attributes: &str) {
     out.push('\n');
 }
 
+pub(super) fn range_lines<'a>(out: &mut String, ranges: impl Iterator<Item = &'a DateRange>) {
+    for range in ranges {
+        out.push_str("#EXT-X-DATERANGE:");
+        out.push_str(&range.text);
+        out.push('\n');
+    }
+}
+
 fn body(out: &mut String, container: Container, block: &Block, entry: &Entry) {
     if entry.flags.gap {
         out.push_str("#EXT-X-GAP\n");
@@ -133,12 +142,13 @@ impl BlockText {
         let mut out = String::with_capacity(block.entries.len() * 40 + 64);
         let mut places = Vec::with_capacity(block.entries.len());
         let mut last: Option<&Entry> = None;
-        for entry in &block.entries {
+        for (index, entry) in block.entries.iter().enumerate() {
             let begins = place(&out);
             if let Some(last) = last {
                 preface(&mut out, Before::after(block, last), block, entry);
             }
             places.push((begins, place(&out)));
+            range_lines(&mut out, block.ranges.of(index..index + 1));
             body(&mut out, container, block, entry);
             last = Some(entry);
         }

@@ -6,19 +6,19 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use media::DataMessage;
 use remux::timed::scte35::Kind;
 
 use super::cue::{self, Cue};
+use super::range::DateRange;
 use crate::date::rfc3339;
 use crate::playlist::Seconds;
 
 /// Lines at most, and their bytes. Threat: they are in every playlist.
 const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 16 << 10;
-/// A break that nobody ends is over after this many milliseconds: a day.
-const LONGEST_BREAK: i64 = 86_400_000;
 /// Cues that wait for the clock.
 const MAX_WAITING: usize = 16;
 
@@ -28,26 +28,29 @@ pub(crate) struct Dates {
     epoch: u64,
     /// Number of the next range.
     next: u64,
+    /// How many lines there were.
+    count: u64,
     lines: VecDeque<Line>,
     bytes: usize,
+    /// The lines as they are shared; none since one came or went.
+    shared: Option<Told>,
     /// Cues that came before the clock was known, with their media time in milliseconds.
     waiting: Vec<(i64, Cue)>,
 }
 
+/// Lines at one moment, each with its number, counted from the first of the run.
+pub(crate) type Told = Arc<[(u64, DateRange)]>;
+
 #[derive(Debug)]
-pub(crate) struct Line {
-    /// When it came.
-    pub(crate) at_ms: i64,
-    /// When its range is over.
-    until_ms: i64,
+struct Line {
+    number: u64,
+    range: DateRange,
     id: String,
     /// When its range began.
     start_ms: i64,
     /// The break that it opened and that no line has ended: its event and its section.
     open: Option<(u32, Vec<u8>)>,
     repeats: Option<String>,
-    /// The attribute list.
-    pub(crate) text: String,
 }
 
 impl Dates {
@@ -99,8 +102,7 @@ impl Dates {
                     let _ = write!(text, ",DURATION={}", Seconds(ms));
                 }
                 text.push_str(&attributes);
-                let length = i64::try_from(duration_ms.unwrap_or(0)).unwrap_or(0);
-                let line = self.line(at_ms, at_ms.saturating_add(length), &text);
+                let line = self.line(at_ms, Some(duration_ms.unwrap_or(0)), &text);
                 self.push(Line { repeats, ..line });
             }
             Cue::Splice { splice, section } => {
@@ -120,7 +122,7 @@ impl Dates {
                     (Kind::In, Some(line)) => {
                         line.open = None;
                         // It stands for as long as the line of its end.
-                        line.until_ms = at_ms + 1;
+                        line.range.until_ms = Some(at_ms + 1);
                         let (id, start_ms) = (line.id.clone(), line.start_ms);
                         let length = u64::try_from(at_ms - start_ms).unwrap_or(0);
                         let text = format!(
@@ -130,13 +132,12 @@ impl Dates {
                             Seconds(length)
                         );
                         self.push(Line {
-                            at_ms,
-                            until_ms: at_ms,
+                            number: 0,
+                            range: range(at_ms, Some(0), text),
                             id,
                             start_ms,
                             open: None,
                             repeats: None,
-                            text,
                         });
                     }
                     (kind, _) => {
@@ -151,9 +152,7 @@ impl Dates {
                             let _ = write!(text, ",PLANNED-DURATION={}", Seconds(ms));
                         }
                         let _ = write!(text, ",{name}={hex}");
-                        let length = length.and_then(|ms| i64::try_from(ms).ok());
-                        let length = length.unwrap_or(LONGEST_BREAK).min(LONGEST_BREAK);
-                        let line = self.line(at_ms, at_ms.saturating_add(length), &text);
+                        let line = self.line(at_ms, length, &text);
                         let open = splice.event.filter(|_| kind == Kind::Out);
                         self.push(Line {
                             open: open.map(|event| (event, section)),
@@ -165,14 +164,13 @@ impl Dates {
         }
     }
 
-    /// A line with an id of its own.
-    fn line(&mut self, at_ms: i64, until_ms: i64, text: &str) -> Line {
+    /// A line with an id of its own, whose range is so long.
+    fn line(&mut self, at_ms: i64, length_ms: Option<u64>, text: &str) -> Line {
         let id = format!("{:x}-{}", self.epoch, self.next);
         self.next += 1;
         Line {
-            at_ms,
-            until_ms,
-            text: format!("ID=\"{id}\",{text}"),
+            number: 0,
+            range: range(at_ms, length_ms, format!("ID=\"{id}\",{text}")),
             id,
             start_ms: at_ms,
             open: None,
@@ -181,8 +179,11 @@ impl Dates {
     }
 
     fn push(&mut self, line: Line) {
-        self.bytes += line.text.len();
-        self.lines.push_back(line);
+        self.bytes += line.range.text.len();
+        let number = self.count;
+        self.count += 1;
+        self.lines.push_back(Line { number, ..line });
+        self.shared = None;
         while self.lines.len() > MAX_LINES || self.bytes > MAX_BYTES {
             self.drop_where(0);
         }
@@ -198,8 +199,16 @@ impl Dates {
 
     fn drop_where(&mut self, index: usize) {
         if let Some(line) = self.lines.remove(index) {
-            self.bytes -= line.text.len();
+            self.bytes -= line.range.text.len();
+            self.shared = None;
         }
+    }
+
+    /// All lines, for those who keep them longer than the live playlists list them.
+    pub(crate) fn told(&mut self) -> Told {
+        let lines = &self.lines;
+        let all = || lines.iter().map(|line| (line.number, line.range.clone()));
+        Arc::clone(self.shared.get_or_insert_with(|| all().collect()))
     }
 
     /// What a playlist says that begins at `first_ms`, segment by segment.
@@ -214,7 +223,7 @@ impl Dates {
 
 impl Line {
     fn is_shown_from(&self, first_ms: i64) -> bool {
-        self.at_ms >= first_ms || self.until_ms > first_ms
+        self.range.at_ms >= first_ms || self.range.lasts_beyond(first_ms)
     }
 }
 
@@ -231,10 +240,23 @@ impl<'a> Lines<'a> {
     pub(crate) fn before(&mut self, end_ms: i64) -> impl Iterator<Item = &'a str> + use<'a> {
         let (dates, first_ms, from) = (self.dates, self.first_ms, self.next);
         let rest = dates.lines.iter().skip(from);
-        self.next += rest.clone().take_while(|line| line.at_ms < end_ms).count();
+        self.next += rest
+            .clone()
+            .take_while(|line| line.range.at_ms < end_ms)
+            .count();
         rest.take(self.next - from)
             .filter(move |line| line.is_shown_from(first_ms))
-            .map(|line| line.text.as_str())
+            .map(|line| &*line.range.text)
+    }
+}
+
+/// A range that begins when it comes, or is over then.
+fn range(at_ms: i64, length_ms: Option<u64>, text: String) -> DateRange {
+    let until_ms = length_ms.map(|ms| at_ms.saturating_add_unsigned(ms));
+    DateRange {
+        at_ms,
+        until_ms,
+        text: text.into(),
     }
 }
 

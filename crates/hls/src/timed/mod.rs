@@ -13,8 +13,10 @@
 
 mod cue;
 mod dates;
+mod range;
 
-pub(crate) use dates::Dates;
+pub(crate) use dates::{Dates, Told};
+pub use range::DateRange;
 
 use bytes::Bytes;
 use media::{AccessUnit, DataMessage, Dts, Rounding, Timescale, TrackId};

@@ -5,7 +5,8 @@
 // Waits for COUNT pieces (30 s at most) and prints one JSON array on standard output, in the order of their times:
 // {type, text, name, ms} — the scheme, the value and the description of the ID3 frame, and the wall time of the
 // piece by the EXT-X-PROGRAM-DATE-TIME of the fragment that it came with. With --ranges: what the hls.js reads of
-// EXT-X-DATERANGE instead, {id, class, startMs, duration, attributes}.
+// EXT-X-DATERANGE instead, {id, class, startMs, duration, attributes, cues}, with the names of the cues that it
+// makes of each for the page.
 import { createRequire } from 'node:module';
 import { launch } from './harness.mjs';
 
@@ -33,10 +34,22 @@ try {
       };
       hls.on(Hls.Events.ERROR, (_, { fatal, details }) => fatal && reject(new Error(details)));
       if (ranges) {
-        hls.on(Hls.Events.LEVEL_LOADED, (_, { details }) => {
+        // What it adds: Chromium empties the track when the empty file that hls.js gives it is loaded.
+        const added = [];
+        const { addCue } = TextTrack.prototype;
+        TextTrack.prototype.addCue = function (cue) {
+          added.push(cue);
+          addCue.call(this, cue);
+        };
+        hls.on(Hls.Events.LEVEL_UPDATED, async (_, { details }) => {
+          // The cues are made by who is told of this, too.
+          await Promise.resolve();
           for (const range of Object.values(details.dateRanges)) {
             const { id, startDate, duration, attr } = range;
-            add(id, { id, class: range.class, startMs: startDate.getTime(), duration, attributes: { ...attr } });
+            const cues = added.filter((cue) => cue.id === id).map((cue) => cue.value.key);
+            if (cues.length === 0) continue;
+            const attributes = { ...attr };
+            add(id, { id, class: range.class, startMs: startDate.getTime(), duration, attributes, cues });
           }
         });
         return;

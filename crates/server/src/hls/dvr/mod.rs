@@ -99,7 +99,7 @@ impl Dvr {
         Some(Keeper {
             dvr: self.clone(),
             shelf: Arc::clone(shelf),
-            last: vec![None; self.inner.config.containers.len()],
+            handed: vec![Handed::default(); self.inner.config.containers.len()],
         })
     }
 
@@ -132,22 +132,35 @@ impl Dvr {
 pub(crate) struct Keeper {
     dvr: Dvr,
     shelf: Arc<Shelf>,
-    /// Newest segment handed on, by container.
-    last: Vec<Option<u64>>,
+    /// By container.
+    handed: Vec<Handed>,
+}
+
+/// What was handed on of a container.
+#[derive(Clone, Default)]
+struct Handed {
+    /// The newest segment.
+    last: Option<u64>,
+    /// Number of the next date range.
+    next_range: u64,
 }
 
 impl Keeper {
     /// Hands on the segments that are new in this snapshot.
     pub(super) fn take(&mut self, presentation: &Presentation) {
         let containers = self.dvr.containers().iter();
-        for (container, last) in containers.zip(&mut self.last) {
-            for complete in presentation.complete_after(*container, *last) {
-                *last = Some(complete.sequence);
+        for (container, handed) in containers.zip(&mut self.handed) {
+            for complete in presentation.complete_after(*container, handed.last) {
+                handed.last = Some(complete.sequence);
+                let ends = complete.begins.0;
+                let ends = WallTime(ends.saturating_add_unsigned(complete.duration_ms));
+                let next = &mut handed.next_range;
                 self.dvr.inner.queue.store(Store {
                     shelf: Arc::clone(&self.shelf),
                     container: *container,
                     epoch: presentation.epoch(),
                     target: presentation.target_duration().unwrap_or_default(),
+                    ranges: presentation.ranges_before(ends, next),
                     complete,
                 });
             }

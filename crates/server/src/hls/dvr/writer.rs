@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
-use hls::shift::{BlockId, Flags, Line, Segment, Tracks};
-use hls::{Complete, Container};
+use hls::shift::{BlockId, Flags, Line, Said, Segment, Tracks};
+use hls::{Complete, Container, DateRange};
 use media::StreamName;
 
 use super::block_file::BlockFile;
@@ -28,6 +28,8 @@ pub(super) struct Store {
     pub(super) epoch: u64,
     pub(super) target: Duration,
     pub(super) complete: Complete,
+    /// The date ranges that came with it.
+    pub(super) ranges: Vec<DateRange>,
 }
 
 enum Job {
@@ -187,6 +189,7 @@ impl Writer {
                 index.seal(sealed);
             }
         }
+        say(store, file);
         file.line(&Line::Segment(segment))?;
         let index = store.shelf.index(store.container);
         match index.is_some_and(|mut index| index.push(segment)) {
@@ -216,9 +219,15 @@ impl Writer {
         drop(index);
         let media = shelf.media_path(*container, head.id());
         let log = shelf.log_path(*container, head.id());
-        let file = BlockFile::create(&media, &log, &Line::Head(head))?;
+        let mut file = BlockFile::create(&media, &log, &Line::Head(head))?;
         if let Some(mut index) = shelf.index(*container) {
+            let lasting = index.lasting(store.epoch, store.complete.begins);
             index.begin(head);
+            for said in lasting {
+                if index.say(said.clone()) {
+                    file.line_when_possible(&Line::Range(said));
+                }
+            }
         }
         Ok((head.id(), file))
     }
@@ -304,17 +313,19 @@ impl Writer {
             );
         }
         let segment = self.segment(store, 0, 0, true);
-        let Some(mut index) = shelf.index(*container) else {
+        let id = shelf.index(*container).and_then(|i| i.last_block());
+        let Some(id) = id.filter(|id| id.epoch == store.epoch) else {
             return;
         };
-        let block = index.last_block().filter(|id| id.epoch == store.epoch);
-        if let Some(id) = block
-            && index.push(segment)
-            && let Some((open, file)) = self.open.get_mut(&(shelf.name.clone(), *container))
-            && *open == id
-        {
-            drop(index);
-            file.line_when_possible(&Line::Segment(segment));
+        let open = self.open.get_mut(&(shelf.name.clone(), *container));
+        if let Some((_, file)) = open.filter(|(open, _)| *open == id) {
+            say(store, file);
+            let index = shelf.index(*container);
+            if index.is_some_and(|mut index| index.push(segment)) {
+                file.line_when_possible(&Line::Segment(segment));
+            }
+        } else if let Some(mut index) = shelf.index(*container) {
+            index.push(segment);
         }
     }
 
@@ -340,6 +351,21 @@ impl Writer {
             if std::fs::remove_dir(folder).is_err() {
                 break;
             }
+        }
+    }
+}
+
+/// Tells of the date ranges that came with a segment, before it. What the disk does not take now it gets
+/// before the next line.
+fn say(store: &Store, file: &mut BlockFile) {
+    for range in &store.ranges {
+        let said = Said {
+            range: range.clone(),
+            carried: false,
+        };
+        let index = store.shelf.index(store.container);
+        if index.is_some_and(|mut index| index.say(said.clone())) {
+            file.line_when_possible(&Line::Range(said));
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Time shift: playlists over what is kept, and what a restart finds.
 #![allow(clippy::unwrap_used)]
 
+mod ranges;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hls::shift::{Ask, BlockId, Flags, Index, Line, Live, Replayed, Segment, Tracks};
-use hls::{About, Container, Method, Sealed, WallTime};
+use hls::shift::{Ask, BlockId, Flags, Index, Line, Live, Replayed, Said, Segment, Tracks};
+use hls::{About, Container, DateRange, Method, Sealed, WallTime};
 use insta::assert_snapshot;
 use proptest::prelude::*;
 
@@ -20,6 +22,8 @@ struct Shelf {
     logs: Vec<(BlockId, String, u64)>,
     /// How what comes next is encrypted.
     sealed: Option<Sealed>,
+    /// Date ranges that come with the next segment.
+    ranges: Vec<DateRange>,
 }
 
 impl Shelf {
@@ -30,6 +34,7 @@ impl Shelf {
             container,
             logs: Vec::new(),
             sealed: None,
+            ranges: Vec::new(),
         }
     }
 
@@ -49,7 +54,13 @@ impl Shelf {
                 .next_head(epoch, sequence, Duration::from_secs(4));
             self.logs
                 .push((head.id(), format!("{}\n", Line::Head(head)), 0));
+            let lasting = self.index.lasting(epoch, WallTime(wall_ms));
             self.index.begin(head);
+            lasting.into_iter().for_each(|said| self.say(said));
+        }
+        for range in std::mem::take(&mut self.ranges) {
+            let carried = false;
+            self.say(Said { range, carried });
         }
         let (_, log, file) = self.logs.last_mut().unwrap();
         if begins_block {
@@ -81,6 +92,14 @@ impl Shelf {
         log.push_str(&format!("{}\n", Line::Segment(segment)));
         *file += u64::from(len);
         assert!(self.index.push(segment));
+    }
+
+    /// A date range is told before the next segment.
+    fn say(&mut self, said: Said) {
+        if self.index.say(said.clone()) {
+            let (_, log, _) = self.logs.last_mut().unwrap();
+            log.push_str(&format!("{}\n", Line::Range(said)));
+        }
     }
 
     /// `count` segments of 2 s.
@@ -601,6 +620,7 @@ fn numbered(text: &str) -> HashMap<u64, (String, u64)> {
 #[derive(Clone, Debug)]
 enum Step {
     Segments { count: u64, gap: bool },
+    Cue { lasts_ms: i64 },
     Hole,
     Restart { away_ms: i64 },
     Wait { ms: i64 },
@@ -609,6 +629,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (1_u64..60, any::<bool>()).prop_map(|(count, gap)| Step::Segments { count, gap }),
+        4 => (0_i64..400_000).prop_map(|lasts_ms| Step::Cue { lasts_ms }),
         1 => Just(Step::Hole),
         2 => (0_i64..90_000).prop_map(|away_ms| Step::Restart { away_ms }),
         1 => (0_i64..400_000).prop_map(|ms| Step::Wait { ms }),
@@ -617,14 +638,15 @@ fn step() -> impl Strategy<Value = Step> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
-    /// Whatever happens, a number means the same segment in every playlist, restarts or not, and
-    /// delta updates are ends of the whole.
+    /// Whatever happens, a number means the same segment in every playlist, restarts or not, delta updates
+    /// are ends of the whole, and both have the date ranges that overlap what is listed, each once.
     #[test]
-    fn a_number_is_one_segment(steps in prop::collection::vec(step(), 1..14)) {
+    fn a_number_is_one_segment(steps in prop::collection::vec(step(), 1..20)) {
         let mut shelf = Shelf::new(Container::Fmp4, 300);
         let (mut epoch, mut sequence, mut wall) = (1, 100, WALL);
         let mut seen: HashMap<u64, (String, u64)> = HashMap::new();
         let mut first = 0;
+        let mut said: Vec<DateRange> = Vec::new();
         for step in steps {
             match step {
                 Step::Segments { count, gap } => {
@@ -632,6 +654,13 @@ proptest! {
                         shelf.push(epoch, sequence, wall, 2_000, Flags { gap, ..WHOLE });
                         (sequence, wall) = (sequence + 1, wall + 2_000);
                     }
+                }
+                Step::Cue { lasts_ms } => {
+                    let range = ranges::range(epoch, said.len(), wall + 500, Some(lasts_ms));
+                    said.push(range.clone());
+                    shelf.ranges.push(range);
+                    shelf.push(epoch, sequence, wall, 2_000, WHOLE);
+                    (sequence, wall) = (sequence + 1, wall + 2_000);
                 }
                 Step::Hole => sequence += 3,
                 Step::Restart { away_ms } => {
@@ -646,6 +675,9 @@ proptest! {
             }
             let gone = shelf.index.expire(WallTime(wall));
             shelf.logs.retain(|(id, _, _)| !gone.contains(id));
+            if shelf.logs.is_empty() {
+                said.clear();
+            }
             let ask = Ask::Start { back_ms: 300_000 };
             if shelf.index.playlist(ask, Live::Running, false, WallTime(wall)).is_err() {
                 continue;
@@ -658,7 +690,14 @@ proptest! {
                 let known = seen.entry(number).or_insert_with(|| segment.clone());
                 prop_assert_eq!(&*known, &segment);
             }
+            let begins = ranges::begins_ms(&text);
+            let overlaps = |range: &&DateRange| {
+                range.at_ms >= begins || range.until_ms.unwrap() > begins
+            };
+            let want: Vec<&str> = said.iter().filter(overlaps).map(|range| &*range.text).collect();
+            prop_assert_eq!(&ranges::listed(&text), &want);
             let delta = shelf.delta("start=-300", wall);
+            prop_assert_eq!(&ranges::listed(&delta), &want);
             let skipped = tag(&delta, "#EXT-X-SKIP").map_or(0, |skip| {
                 skip.strip_prefix("SKIPPED-SEGMENTS=").unwrap().parse().unwrap()
             });
@@ -668,7 +707,7 @@ proptest! {
 
     /// No log is too strange.
     #[test]
-    fn any_log_is_read(log in "(sidestream-dvr 1 fmp4 a 1 1 0 4\n)?(tracks - - - - - -\n)?([segmnt0-9 di-]{0,40}\n?){0,6}") {
+    fn any_log_is_read(log in "(sidestream-dvr 1 fmp4 a 1 1 0 4\n)?(tracks - - - - - -\n)?((date|still) [0-9-]{0,3} [0-9-]{0,3} (ID=\"[a\", ]{0,4})?\n?|[segmnt0-9 di-]{0,40}\n?){0,6}") {
         let _ = Replayed::read(&log, 1 << 20);
     }
 }
