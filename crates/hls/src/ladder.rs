@@ -12,14 +12,14 @@
 //! began, and whichever comes first says the number. Who has a key frame where the others have
 //! none, or none where they have one, is *refused* with the reason: it is then cut on its own, and
 //! tries again when its timeline breaks. Who joins proves first that one of its key frames is a cut
-//! of the others.
+//! of the others; who joins while it is played goes on as it was until then.
 //!
 //! An *epoch* is as long as one of the rungs goes on. When all have broken off, the first to come
 //! back opens the next one, which begins with a discontinuity.
 
 mod rule;
 
-pub use rule::{LadderError, LadderRule, MAX_RUNGS};
+pub use rule::{LadderError, LadderField, LadderRule, MAX_RUNGS};
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,12 +52,20 @@ pub struct Ladder {
     state: Mutex<State>,
 }
 
-/// A stream's place in a ladder.
+/// A stream's place in a ladder; two are equal when they are the same place in the same ladder.
 #[derive(Clone, Debug)]
 pub struct Rung {
     ladder: Arc<Ladder>,
     index: usize,
 }
+
+impl PartialEq for Rung {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.ladder, &other.ladder) && self.index == other.index
+    }
+}
+
+impl Eq for Rung {}
 
 /// How a rung stands to the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +87,8 @@ struct State {
     origin: i64,
     /// Target duration of all rungs, in ticks.
     target: Option<i64>,
+    /// The first cut of all has these numbers at least: media sequence, discontinuities.
+    least: (u64, u64),
     rungs: Vec<Member>,
 }
 
@@ -92,6 +102,16 @@ pub(crate) struct Cut {
     /// It opens an epoch, and is not the first of all.
     pub(crate) breaks: bool,
     pub(crate) wall_ms: i64,
+}
+
+impl Cut {
+    /// What a segment is numbered by that ends where this one begins.
+    pub(crate) fn before(self) -> Self {
+        Self {
+            sequence: self.sequence.saturating_sub(1),
+            ..self
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +154,8 @@ pub(crate) struct First {
     /// All numbers below this are used.
     pub(crate) least: u64,
     pub(crate) discontinuities: u64,
+    /// Wall time that it would give it.
+    pub(crate) wall_ms: i64,
 }
 
 impl Ladder {
@@ -167,6 +189,14 @@ impl Ladder {
             ladder: Arc::clone(self),
             index,
         })
+    }
+
+    /// The first number that is given to a segment is at least this, where none was given yet:
+    /// streams that join while they are played ([`crate::Segmenter::set_rung`]) have used all
+    /// below, and `discontinuities` is the greatest discontinuity sequence number among them.
+    pub fn number_from(&self, media_sequence: u64, discontinuities: u64) {
+        let least = &mut self.state().least;
+        *least = (least.0.max(media_sequence), least.1.max(discontinuities));
     }
 
     /// How this rung stands to the others.
@@ -222,6 +252,7 @@ impl Rung {
         let State {
             cuts,
             origin,
+            least,
             rungs,
             ..
         } = &mut *state;
@@ -245,10 +276,10 @@ impl Rung {
             *origin = time;
             let cut = Cut {
                 time,
-                sequence: first.sequence,
-                discontinuities: first.discontinuities,
+                sequence: first.sequence.max(least.0),
+                discontinuities: first.discontinuities.max(least.1),
                 breaks: false,
-                wall_ms: now.0,
+                wall_ms: first.wall_ms,
             };
             cuts.push_back(cut);
             return me.at(cut);
@@ -325,6 +356,11 @@ impl Rung {
     /// The target duration that all rungs have; `own` where it is the first to know.
     pub(crate) fn target(&self, own: i64) -> i64 {
         *self.ladder.state().target.get_or_insert(own)
+    }
+
+    /// The target duration that the rungs have agreed on.
+    pub(crate) fn agreed_target(&self) -> Option<i64> {
+        self.ladder.state().target
     }
 
     /// Says how far the rung's playlists are.

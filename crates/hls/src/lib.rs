@@ -59,7 +59,7 @@ pub use config::{Config, Limits, WallTime};
 pub use container::Container;
 pub use encryption::{Encryption, KeySource, Method, Rotation, Sealed};
 pub use feed::{Feed, PlaylistName};
-pub use ladder::{Ladder, LadderError, LadderRule, MAX_RUNGS, Rung, Standing};
+pub use ladder::{Ladder, LadderError, LadderField, LadderRule, MAX_RUNGS, Rung, Standing};
 pub use playlist::{Classic, Named};
 pub use presentation::{
     About, Complete, Playlists, Presentation, Rendition, Resource, Text, ladder_playlist,

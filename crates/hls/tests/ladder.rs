@@ -278,6 +278,159 @@ fn a_rung_that_was_away_comes_back_with_the_numbers_of_the_others() {
     }
 }
 
+/// A stream that is played by itself, and may become a rung.
+struct Played {
+    segmenter: Segmenter,
+    /// Times of the pictures of each segment that was ever listed, by its number.
+    pictures: BTreeMap<u64, Vec<i64>>,
+    rung: Rung,
+}
+
+impl Played {
+    fn new(ladder: &Arc<Ladder>, first_media_sequence: u64) -> Self {
+        let mut config = low_latency();
+        config.first_media_sequence = first_media_sequence;
+        Self {
+            segmenter: segmenter_of(config, &both()),
+            pictures: BTreeMap::new(),
+            rung: Rung::new(ladder, 0),
+        }
+    }
+
+    fn unit(&mut self, unit: &AccessUnit) {
+        self.segmenter.unit(unit, WallTime(EPOCH_WALL + unit.dts.0));
+        let Some(presentation) = self.segmenter.changed() else {
+            return;
+        };
+        if presentation.media(Container::Fmp4).is_some() {
+            let playlist = media(&presentation, Container::Fmp4);
+            for (number, segment) in (playlist.media_sequence..).zip(&playlist.segments) {
+                let times = || transport::mp4_times(&body(&presentation, &segment.uri));
+                let pictures = || times().remove(&1).unwrap_or_default();
+                self.pictures.entry(number).or_insert_with(pictures);
+            }
+            self.rung.last = Some(presentation);
+        }
+    }
+
+    /// Fails unless every picture from the first on came, once and in order.
+    fn assert_whole(&self) {
+        let times: Vec<i64> = self.pictures.values().flatten().copied().collect();
+        assert!(times.len() > 100, "{}", times.len());
+        let lost = times.windows(2).find(|pair| pair[1] - pair[0] != 3_600);
+        assert_eq!(lost, None, "{:?}", self.pictures.keys());
+    }
+}
+
+#[test]
+fn streams_that_are_played_join_and_leave_without_losing_a_picture() {
+    let ladder = ladder();
+    // Their numbers are apart, as they began at different times.
+    let mut rungs = [Played::new(&ladder, 100), Played::new(&ladder, 140)];
+    let mut numbers = Vec::new();
+    for (index, unit) in movie(0, 1_000, 40, 50).iter().enumerate() {
+        if index == 1_100 {
+            let next = rungs
+                .iter()
+                .map(|rung| rung.segmenter.next_media_sequence());
+            ladder.number_from(next.max().unwrap() + 6, 3);
+            for (index, rung) in rungs.iter_mut().enumerate() {
+                rung.segmenter.set_rung(ladder.rung(index));
+                assert_eq!(rung.segmenter.standing(), Some(Standing::Out));
+            }
+        }
+        if index == 2_000 {
+            numbers = rungs.iter().map(|rung| rung.rung.lines()).collect();
+            for rung in &mut rungs {
+                assert_eq!(rung.segmenter.standing(), Some(Standing::Aligned));
+                rung.segmenter.set_rung(None);
+                assert_eq!(rung.segmenter.standing(), None);
+            }
+        }
+        rungs.iter_mut().for_each(|rung| rung.unit(unit));
+    }
+    rungs.iter().for_each(Played::assert_whole);
+    assert_eq!(numbers[0], numbers[1]);
+    let first = *numbers[0].keys().next().unwrap();
+    // The segment that was open then is the first that is listed with the numbers of the ladder.
+    let before = rungs[1].pictures.range(..first).next_back().unwrap();
+    assert!(
+        first > *before.0 + 1 && first < *before.0 + 10,
+        "{first} {before:?}"
+    );
+    assert!(
+        numbers[0]
+            .values()
+            .all(|(_, discontinuity, _)| *discontinuity == 3)
+    );
+    // Who leaves goes on counting where it is, and its list goes on.
+    for rung in &rungs {
+        let all: Vec<u64> = rung
+            .pictures
+            .keys()
+            .copied()
+            .filter(|n| *n >= first)
+            .collect();
+        assert!(all.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{all:?}");
+        assert!(all.len() >= 11, "{all:?}");
+    }
+    assert_eq!(ladder.standing(0), Standing::Out);
+}
+
+#[test]
+fn a_played_stream_with_other_key_frames_is_refused_and_loses_nothing() {
+    let ladder = ladder();
+    let mut rungs = [Played::new(&ladder, 100), Played::new(&ladder, 100)];
+    let units = [movie(0, 900, 40, 50), movie(480, 900, 40, 50)];
+    for (index, (a, b)) in units[0].iter().zip(&units[1]).enumerate() {
+        if index == 1_000 {
+            ladder.number_from(120, 0);
+            for (index, rung) in rungs.iter_mut().enumerate() {
+                rung.segmenter.set_rung(ladder.rung(index));
+            }
+        }
+        rungs[0].unit(a);
+        rungs[1].unit(b);
+    }
+    assert_eq!(ladder.standing(0), Standing::Aligned);
+    let reason = "its key frames are 480 ms from those of the others";
+    assert_eq!(ladder.standing(1), Standing::Refused(reason.into()));
+    rungs.iter().for_each(Played::assert_whole);
+    let numbers: Vec<u64> = rungs[1].pictures.keys().copied().collect();
+    assert!(
+        numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]),
+        "{numbers:?}"
+    );
+}
+
+#[test]
+fn a_played_stream_keeps_its_target_duration_and_one_without_video_its_sound() {
+    let ladder = ladder();
+    let mut long = Played::new(&ladder, 100);
+    // Key frames every 4 s: its playlist says so from the start on.
+    let mut short = Rung::new(&ladder, 1);
+    for (a, b) in movie(0, 800, 40, 100).iter().zip(&movie(0, 800, 40, 50)) {
+        short.feed(std::slice::from_ref(b));
+        if a.dts.0 == 10_000 {
+            long.segmenter.set_rung(ladder.rung(0));
+        }
+        long.unit(a);
+    }
+    let reason = "its playlist has a target duration of 6 s and theirs of 4 s";
+    assert_eq!(ladder.standing(0), Standing::Refused(reason.into()));
+    long.assert_whole();
+    let mut sound = segmenter_of(low_latency(), &list(vec![audio_track()]));
+    for unit in movie(0, 300, 40, 50).iter().filter(|u| u.track == AUDIO) {
+        sound.unit(unit, WallTime(EPOCH_WALL + unit.dts.0));
+    }
+    sound.set_rung(ladder.rung(2));
+    let reason = "it has no video";
+    assert_eq!(sound.standing(), Some(Standing::Refused(reason.into())));
+    let waiting = sound.stats().waiting_units;
+    sound.unit(&support::sound(600, 12_000), WallTime(EPOCH_WALL));
+    assert_eq!(sound.stats().waiting_units, waiting);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -42,6 +42,17 @@ pub enum LadderError {
     Ladder(String),
 }
 
+/// What of a rule is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LadderField {
+    /// The ladder's name.
+    Name,
+    /// The list of rungs as a whole.
+    Rungs,
+    /// The rung of this number, from 0.
+    Rung(usize),
+}
+
 /// A name with a part left open.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Template {
@@ -71,6 +82,28 @@ impl Template {
         })
     }
 
+    /// Whether a rung can have this name, beside the ladder's (where that is one) and other rungs'.
+    fn beside(&self, ladder: Option<&Self>, rungs: &[Self]) -> Result<(), LadderError> {
+        if let Some(ladder) = ladder {
+            let both = || (self.text.clone(), ladder.text.clone());
+            if self.after.is_some() != ladder.after.is_some() {
+                let (rung, ladder) = both();
+                return Err(LadderError::Unlike(rung, ladder));
+            }
+            if self.app() != ladder.app() {
+                let (rung, ladder) = both();
+                return Err(LadderError::OtherApp(rung, ladder));
+            }
+            if self == ladder {
+                return Err(LadderError::Ladder(self.text.clone()));
+            }
+        }
+        if rungs.contains(self) {
+            return Err(LadderError::Twice(self.text.clone()));
+        }
+        Ok(())
+    }
+
     fn app(&self) -> &str {
         self.text.rsplit_once('/').map_or("", |(app, _)| app)
     }
@@ -97,56 +130,103 @@ impl LadderRule {
     /// A rule; `{name}` stands for the same text in all names.
     ///
     /// # Errors
-    /// [`LadderError`].
+    /// The first thing that is wrong.
     pub fn new(name: &str, rungs: &[String]) -> Result<Self, LadderError> {
-        if rungs.is_empty() || rungs.len() > MAX_RUNGS {
-            return Err(LadderError::Count(rungs.len()));
-        }
-        let name = Template::parse(name)?;
-        let mut known: Vec<Template> = Vec::new();
-        for rung in rungs {
-            let rung = Template::parse(rung)?;
-            if rung.after.is_some() != name.after.is_some() {
-                return Err(LadderError::Unlike(rung.text, name.text));
-            }
-            if rung.app() != name.app() {
-                return Err(LadderError::OtherApp(rung.text, name.text));
-            }
-            if rung == name {
-                return Err(LadderError::Ladder(rung.text));
-            }
-            if known.contains(&rung) {
-                return Err(LadderError::Twice(rung.text));
-            }
-            known.push(rung);
-        }
-        Ok(Self { name, rungs: known })
+        Self::read(name, rungs).map_err(|mut wrong| wrong.swap_remove(0).1)
     }
 
-    /// Whether these rules can stand together: no ladder's name is the rung of another.
+    /// As [`Self::new`], for those who can say of each field what is wrong with it.
+    ///
+    /// # Errors
+    /// All that is wrong, in reading order; at least one thing.
+    pub fn read(name: &str, rungs: &[String]) -> Result<Self, Vec<(LadderField, LadderError)>> {
+        if rungs.is_empty() || rungs.len() > MAX_RUNGS {
+            let error = LadderError::Count(rungs.len());
+            return Err(vec![(LadderField::Rungs, error)]);
+        }
+        let mut wrong = Vec::new();
+        let name = Template::parse(name);
+        let mut known: Vec<Template> = Vec::new();
+        for (index, rung) in rungs.iter().enumerate() {
+            let rung = Template::parse(rung)
+                .and_then(|rung| rung.beside(name.as_ref().ok(), &known).map(|()| rung));
+            match rung {
+                Ok(rung) => known.push(rung),
+                Err(error) => wrong.push((LadderField::Rung(index), error)),
+            }
+        }
+        match name {
+            Ok(name) if wrong.is_empty() => Ok(Self { name, rungs: known }),
+            Ok(_) => Err(wrong),
+            Err(error) => {
+                wrong.insert(0, (LadderField::Name, error));
+                Err(wrong)
+            }
+        }
+    }
+
+    /// The ladder's name as it was given.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name.text
+    }
+
+    /// The rungs' names as they were given.
+    pub fn rungs(&self) -> impl Iterator<Item = &str> {
+        self.rungs.iter().map(|rung| &*rung.text)
+    }
+
+    /// Whether these rules can stand together: no ladder's name is the rung of another, and each
+    /// stands once.
     ///
     /// # Errors
     /// [`LadderError::Ladder`], [`LadderError::Twice`].
     pub fn check_all(rules: &[Self]) -> Result<(), LadderError> {
         for (index, rule) in rules.iter().enumerate() {
-            if rules
-                .iter()
-                .take(index)
-                .any(|other| other.name == rule.name)
-            {
-                return Err(LadderError::Twice(rule.name.text.clone()));
-            }
-            for rung in &rule.rungs {
-                if rules.iter().any(|other| other.name == *rung) {
-                    return Err(LadderError::Ladder(rung.text.clone()));
-                }
-                let elsewhere = |other: &Self| other.rungs.contains(rung);
-                if rules.iter().take(index).any(elsewhere) {
-                    return Err(LadderError::Twice(rung.text.clone()));
-                }
+            for other in rules.iter().take(index) {
+                rule.check_beside(other)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether this rule can stand beside another.
+    ///
+    /// # Errors
+    /// [`LadderError::Ladder`], [`LadderError::Twice`].
+    pub fn check_beside(&self, other: &Self) -> Result<(), LadderError> {
+        if self.name == other.name {
+            return Err(LadderError::Twice(self.name.text.clone()));
+        }
+        for (rule, beside) in [(self, other), (other, self)] {
+            if rule.rungs.contains(&beside.name) {
+                return Err(LadderError::Ladder(beside.name.text.clone()));
+            }
+        }
+        match self.rungs.iter().find(|rung| other.rungs.contains(rung)) {
+            Some(rung) => Err(LadderError::Twice(rung.text.clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether this rule has a say where another one is asked first: [`Self::check_beside`], and no name
+    /// without `{name}` is one that the other knows.
+    ///
+    /// # Errors
+    /// [`LadderError::Ladder`], [`LadderError::Twice`].
+    pub fn check_behind(&self, other: &Self) -> Result<(), LadderError> {
+        self.check_beside(other)?;
+        let known = |name: &&Template, is_known: &dyn Fn(&StreamName) -> bool| {
+            name.after.is_none() && name.fill("").as_ref().is_some_and(is_known)
+        };
+        let is_ladder = |name: &StreamName| other.rungs_of(name).is_some();
+        let is_rung = |name: &StreamName| other.ladder_of(name).is_some();
+        let ladder = Some(&self.name).filter(|name| known(name, &is_ladder));
+        let rung = || self.rungs.iter().find(|rung| known(rung, &is_rung));
+        match ladder.or_else(rung) {
+            Some(name) => Err(LadderError::Twice(name.text.clone())),
+            None => Ok(()),
+        }
     }
 
     /// The rungs of the ladder of this name, as the rule orders them.
@@ -228,6 +308,35 @@ mod tests {
     }
 
     #[test]
+    fn all_that_is_wrong_is_said_of_its_field() {
+        let rungs = [
+            "live/b",
+            "live",
+            "hd/{name}",
+            "live/{name}_x",
+            "live/{name}_x",
+        ];
+        let rungs = rungs.map(str::to_owned);
+        let said = |name| {
+            let wrong = LadderRule::read(name, &rungs).unwrap_err();
+            wrong
+                .into_iter()
+                .map(|(field, _)| field)
+                .collect::<Vec<_>>()
+        };
+        let wrong = [0, 1, 2, 4].map(LadderField::Rung);
+        assert_eq!(said("live/{name}"), wrong);
+        let wrong = [
+            LadderField::Name,
+            LadderField::Rung(1),
+            LadderField::Rung(4),
+        ];
+        assert_eq!(said("{name}"), wrong);
+        let wrong = LadderRule::read("live/a", &[]).unwrap_err();
+        assert_eq!(wrong[0].0, LadderField::Rungs);
+    }
+
+    #[test]
     fn rules_that_lead_in_a_circle_are_refused() {
         let a = rule("live/{name}", &["live/{name}_hd"]).unwrap();
         let b = rule("live/{name}_hd", &["live/{name}_uhd"]).unwrap();
@@ -236,6 +345,20 @@ mod tests {
             error.to_string(),
             "\"live/{name}_hd\" is the name of a ladder; rungs are published streams"
         );
-        assert!(LadderRule::check_all(&[a.clone(), a]).is_err());
+        assert!(LadderRule::check_all(&[a.clone(), a.clone()]).is_err());
+        let c = rule("live/other-{name}", &["live/{name}_hd"]).unwrap();
+        let error = a.check_beside(&c).unwrap_err().to_string();
+        assert_eq!(error, "\"live/{name}_hd\" stands twice");
+        for (name, rung, twice) in [
+            ("live/cam", "live/cam_x", Some("live/cam")),
+            ("tv/cam", "tv/cam_hd", None),
+            ("live/all", "live/b_hd", Some("live/all")),
+            ("live/a/b", "live/a/c", None),
+        ] {
+            let d = rule(name, &[rung]).unwrap();
+            assert_eq!(d.check_beside(&a), Ok(()));
+            let twice = twice.map(|name| LadderError::Twice(name.to_owned()));
+            assert_eq!(d.check_behind(&a).err(), twice, "{name}");
+        }
     }
 }

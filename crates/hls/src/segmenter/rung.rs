@@ -2,10 +2,10 @@
 
 use media::{AccessUnit, Rounding, Ticks, Timescale, TrackKind};
 
-use super::{Segmenter, Served, VideoState};
+use super::{Anchor, Segmenter, Served, VideoState};
 use crate::config::WallTime;
 use crate::container::Container;
-use crate::cutter::SECOND;
+use crate::cutter::{self, Decision, SECOND};
 use crate::feed::Feed;
 use crate::ladder::{Begin, Cut, First, Position, Rung, Standing};
 use crate::playlist::{self, Report};
@@ -18,8 +18,10 @@ const VIDEO_WAIT: i64 = 5 * SECOND;
 #[derive(Debug)]
 pub(super) struct OnLadder {
     rung: Rung,
-    /// It is cut where the others are, or waits to be; not, when it was refused.
+    /// It is cut where the others are, or waits to be; not, when it was refused or is still joining.
     active: bool,
+    /// It was played before it was a rung, and is cut on its own until a key frame is one of the others'.
+    joining: bool,
     /// Where the open segment begins.
     cut: Option<Cut>,
     /// Where the next one will.
@@ -34,6 +36,7 @@ impl OnLadder {
         Self {
             rung,
             active: true,
+            joining: false,
             cut: None,
             next: None,
             last: 0,
@@ -48,11 +51,109 @@ impl Drop for OnLadder {
 }
 
 impl Segmenter {
+    /// From now on the stream is this rung, or none; the same again changes nothing. May be called at
+    /// any moment: media goes on without a break. Who becomes a rung is cut where the others are from
+    /// the next key frame on that they have too; its playlists begin anew there with the numbers of
+    /// the others (first the segment that ends there), and what they listed before stays fetchable for its time. Who is none any more goes
+    /// on with the numbers that it has.
+    pub fn set_rung(&mut self, rung: Option<Rung>) {
+        if self.ended || self.on_ladder.as_ref().map(|on| &on.rung) == rung.as_ref() {
+            return;
+        }
+        // The old place is left before the new one is taken.
+        self.on_ladder = None;
+        self.cutter.set_told(false);
+        let Some(mut on) = rung.map(OnLadder::new) else {
+            return;
+        };
+        let is_played = self.stats.segments > 0;
+        if is_played && self.tracks.video().is_none() {
+            on.rung.refuse("it has no video");
+            on.active = false;
+        } else if let VideoState::Running = self.video {
+            (on.active, on.joining) = (false, true);
+        } else {
+            self.cutter.set_told(true);
+        }
+        self.on_ladder = Some(on);
+    }
+
+    /// Whether a stream that joins its ladder while it is played does so with this random access unit, which
+    /// then begins a segment.
+    pub(super) fn joins_ladder(
+        &mut self,
+        unit: &AccessUnit,
+        served: Served,
+        time: i64,
+        arrived: WallTime,
+    ) -> bool {
+        let Some(on) = self.on_ladder.as_ref().filter(|on| on.joining) else {
+            return false;
+        };
+        if served.kind != TrackKind::Video {
+            return false;
+        }
+        let targets = self.cutter.target().zip(on.rung.agreed_target());
+        if let Some((own, theirs)) = targets.filter(|(own, theirs)| own != theirs) {
+            // A playlist must not change it (RFC 8216 §6.2.1).
+            let (own, theirs) = (own / SECOND, theirs / SECOND);
+            let reason =
+                format!("its playlist has a target duration of {own} s and theirs of {theirs} s");
+            on.rung.refuse(&reason);
+            self.step_off();
+            return false;
+        }
+        self.cutter.set_told(true);
+        let decision = self.cutter.decide(unit.track, time, true, false);
+        let can_cut =
+            matches!(decision, Decision::Cut(boundary) if !boundary.forced && !boundary.gap);
+        let begin = match can_cut {
+            true => self.ask_ladder(unit, served, time, arrived),
+            false => None,
+        };
+        if let Some(Begin::At(cut)) = begin {
+            self.move_to(cut, time);
+            return true;
+        }
+        self.cutter.set_told(false);
+        if let Some(Begin::Refused) = begin {
+            self.step_off();
+        }
+        false
+    }
+
+    /// The open segment is numbered and dated as the one before that of the ladder which begins at `time`: it is
+    /// listed with it, so that those who played what was before miss nothing.
+    fn move_to(&mut self, next: Cut, time: i64) {
+        let before = next.before();
+        if self.sequence() != before.sequence {
+            self.renditions.iter_mut().for_each(Rendition::restart);
+            self.newest = None;
+        }
+        let config = &mut self.config;
+        config.first_media_sequence = before.sequence.saturating_sub(self.stats.segments);
+        config.first_discontinuity_sequence = next.discontinuities;
+        self.discontinuities = 0;
+        self.clock = Some(Anchor {
+            wall_ms: next.wall_ms,
+            media_ms: cutter::millis(time),
+        });
+        if let Some(on) = &mut self.on_ladder {
+            on.cut = Some(before);
+        }
+    }
+
     /// What was added to the publisher's times to make those of the units that follow, in
     /// milliseconds: rungs of a ladder are compared by the times that their publishers gave.
     pub fn publisher_offset(&mut self, offset_ms: i64) {
         let offset = Timescale::MILLIS.convert(offset_ms, Timescale::NINETY_KHZ, Rounding::Floor);
         self.offset = offset;
+    }
+
+    /// The place in a ladder that this stream was given.
+    #[must_use]
+    pub fn rung(&self) -> Option<&Rung> {
+        self.on_ladder.as_ref().map(|on| &on.rung)
     }
 
     /// How this stream stands to the others of its ladder; `None` without one.
@@ -94,29 +195,52 @@ impl Segmenter {
         time: i64,
         arrived: WallTime,
     ) -> bool {
+        if self.on_ladder.as_ref().is_none_or(|on| !on.active) {
+            return true;
+        }
+        match self.ask_ladder(unit, served, time, arrived) {
+            Some(Begin::Later) => false,
+            Some(Begin::Refused) => {
+                self.step_off();
+                true
+            }
+            Some(Begin::At(_)) | None => true,
+        }
+    }
+
+    /// Asks whether a segment of the ladder begins with this unit, and notes it if one does; `None` without a ladder.
+    fn ask_ladder(
+        &mut self,
+        unit: &AccessUnit,
+        served: Served,
+        time: i64,
+        arrived: WallTime,
+    ) -> Option<Begin> {
         let shown = self.shown_at(unit, served, time);
-        let next = self.next_media_sequence();
+        let mut next = self.next_media_sequence();
+        if self.on_ladder.as_ref().is_some_and(|on| on.joining) {
+            // The open segment keeps a number of its own.
+            next = next.max(self.sequence().saturating_add(1));
+        }
         let own = if self.stats.segments > 0 { next } else { 0 };
+        let clock = self.clock;
         let first = First {
             sequence: next,
             least: own.max(self.config.least_media_sequence),
             discontinuities: self.discontinuities(),
+            wall_ms: clock.map_or(arrived.0, |_| self.wall_at(cutter::millis(time))),
         };
-        let Some(on) = self.on_ladder.as_mut().filter(|on| on.active) else {
-            return true;
+        let on = self.on_ladder.as_mut()?;
+        // Where it has its place already, it is the unit that was asked about just now.
+        let begin = match on.next {
+            Some(next) => Begin::At(next),
+            None => on.rung.begin(shown, arrived, first),
         };
-        match on.rung.begin(shown, arrived, first) {
-            Begin::At(cut) => {
-                on.last = shown;
-                on.next = Some(cut);
-                true
-            }
-            Begin::Later => false,
-            Begin::Refused => {
-                self.step_off();
-                true
-            }
+        if let Begin::At(cut) = begin {
+            (on.active, on.joining) = (true, false);
+            (on.last, on.next) = (shown, Some(cut));
         }
+        Some(begin)
     }
 
     /// The next segment opens with the number that the ladder gave. Where that does not follow the
@@ -179,7 +303,7 @@ impl Segmenter {
     pub(super) fn rejoin_ladder(&mut self) {
         if let Some(on) = &mut self.on_ladder {
             on.rung.leave();
-            (on.active, on.next) = (true, None);
+            (on.active, on.joining, on.next) = (true, false, None);
             self.cutter.set_told(true);
             self.video = VideoState::Awaiting { since: None };
         }
@@ -196,7 +320,7 @@ impl Segmenter {
     /// From here on this stream is cut on its own.
     fn step_off(&mut self) {
         if let Some(on) = &mut self.on_ladder {
-            (on.active, on.next) = (false, None);
+            (on.active, on.joining, on.next) = (false, false, None);
             self.cutter.set_told(false);
         }
     }

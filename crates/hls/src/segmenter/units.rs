@@ -97,7 +97,8 @@ impl Segmenter {
         let full =
             self.open.bytes + size > self.max_open_bytes() || self.open.marks.len() >= MAX_PARTS;
         let random_access = unit.is_random_access();
-        let may_cut = random_access && self.may_cut(&unit, served, time);
+        let joins = random_access && self.joins_ladder(&unit, served, time, arrived);
+        let may_cut = random_access && (joins || self.may_cut(&unit, served, time));
         match self.cutter.decide(unit.track, time, may_cut, full) {
             Decision::Stay => {}
             Decision::Cut(boundary) if boundary.gap => {
