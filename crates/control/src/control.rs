@@ -7,6 +7,7 @@ mod desired;
 mod drive;
 mod files;
 mod idempotency;
+mod ladders;
 mod observe;
 mod place;
 mod policy;

@@ -2,6 +2,7 @@
 
 mod channel;
 mod file;
+mod ladder;
 mod policy;
 mod policy_patch;
 mod recording;
@@ -13,6 +14,7 @@ pub use channel::{
     Cause, Channel, ChannelSpec, ChannelState, IfExists, Origin, Protocol, StartWhen,
 };
 pub use file::{File, FileBody, FileGap};
+pub use ladder::Ladder;
 pub(crate) use policy::merge;
 pub use policy::{
     AutoBypass, AutoRecord, Policy, RecordTemplate, Rule, Uniqueness, UnknownPublish,

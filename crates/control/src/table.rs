@@ -3,6 +3,7 @@
 pub(crate) mod apps;
 pub(crate) mod channels;
 pub(crate) mod files;
+pub(crate) mod ladders;
 pub(crate) mod policies;
 pub(crate) mod publish_keys;
 pub(crate) mod recordings;

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
 use crate::accept::Acceptor;
+use crate::api;
 use crate::config::Config;
 use crate::conn;
 use crate::router;
@@ -42,6 +43,15 @@ impl Server {
         let housekeeping = sweep(Arc::clone(&shared));
         shared.tracker.spawn(housekeeping);
         Self { shared, router }
+    }
+
+    /// Puts the ladders in force that the control plane has stored; to be called before streams are
+    /// published. Without a control plane there are none.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub async fn load_ladders(&self) -> Result<(), control::Error> {
+        api::load_ladders(&self.shared).await
     }
 
     /// All routes, for a service that has a listener of its own. The socket's peer is taken from

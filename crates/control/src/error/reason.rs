@@ -103,6 +103,7 @@ reasons! {
     IdempotentInProgress, 40000454, "IDEMPOTENT_IN_PROGRESS", 409, true, 40000454, "a request with this idempotency key still runs";
     ChannelNotInRoom, 40000455, "CHANNEL_NOT_IN_ROOM", 409, false, 40000411, "the channel belongs to another room";
     AutoManaged, 40000456, "AUTO_MANAGED", 200, false, 0, "the channel is managed by the policy";
+    LadderClash, 40000464, "LADDER_CLASH", 409, false, 40000464, "another ladder is in the way";
 }
 
 impl Reason {

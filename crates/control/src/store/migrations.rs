@@ -7,4 +7,5 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0003_publish_keys.sql"),
     include_str!("migrations/0004_usage.sql"),
     include_str!("migrations/0005_secrets.sql"),
+    include_str!("migrations/0006_ladders.sql"),
 ];

@@ -131,6 +131,128 @@ fn rungs_are_cut_at_the_same_pictures_and_every_frame_arrives() {
     }
 }
 
+/// Sends a request to the API with curl, which must answer with this status.
+fn curl(server: &Server, method: &str, path: &str, body: &str, status: &str) {
+    let mut curl = command("curl");
+    curl.args(["-sgm", "20", "-w", "%{http_code}", "-o", "/dev/stderr"]);
+    curl.args(["-X", method, "-d", body])
+        .arg(server.http_url(path));
+    let output = run_ok("curl", curl, secs(30));
+    assert_eq!(output.text(), status, "{method} {path}: {}", output.stderr);
+}
+
+/// Heights of the pictures that ffprobe finds in a ladder, in its order.
+fn probed_heights(server: &Server, path: &str) -> Vec<String> {
+    let mut ffprobe = command("ffprobe");
+    ffprobe.args(["-v", "error", "-select_streams", "v"]);
+    ffprobe.args(["-show_entries", "stream=height", "-of", "csv=p=0"]);
+    ffprobe.arg(server.http_url(path));
+    let output = run_ok("ffprobe", ffprobe, secs(30)).text();
+    // Programs first, then all streams again.
+    let mut heights: Vec<String> = Vec::new();
+    for line in output.lines().map(|line| line.trim_matches(',')) {
+        if !line.is_empty() && !heights.iter().any(|known| known == line) {
+            heights.push(line.to_owned());
+        }
+    }
+    heights
+}
+
+#[test]
+fn a_ladder_by_the_api_joins_what_is_played_and_outlives_a_kill() {
+    let mut server = Server::with_config(&format!(
+        "{SHORT_LIFE}[hls]\nsegment = \"1s\"\nalways = true\n[control]\nstate = \"disk\"\n"
+    ));
+    let folder = tempfile::tempdir().unwrap();
+    let (hd, sd) = (testdata("bframes.flv"), smaller(folder.path(), "25"));
+    let mut publisher = publish(&server, &hd, &sd, "0");
+    // Each is played by itself, from its first segment to its last.
+    let mut rungs = ["cam_hd", "cam_sd"]
+        .map(|rung| Collector::new(&server.http, &format!("/live/{rung}/fmp4.m3u8")));
+    for rung in &mut rungs {
+        rung.until("a segment", secs(20), |list| !list.segments.is_empty());
+    }
+    assert_eq!(server.get("/live/cam.m3u8").status, 404);
+    let body = r#"{"rungs": ["live/{name}_hd", "live/{name}_sd"]}"#;
+    let path = "/v1/ladders/live/{name}";
+    curl(&server, "PUT", path, body, "200");
+    let text = until("both rungs", secs(20), || {
+        for rung in &mut rungs {
+            rung.poll();
+        }
+        let text = server.get("/live/cam.m3u8").text();
+        (variants(&text).len() == 3).then_some(text)
+    });
+    let expected = ["cam/cam_hd/fmp4.m3u8", "cam/cam_sd/fmp4.m3u8"];
+    assert_eq!(variants(&text)[..2], expected, "{text}");
+    let shown = server.get(path).json();
+    let states = |shown: &serde_json::Value| -> Vec<String> {
+        let rungs = shown["joined"][0]["rungs"].as_array().unwrap();
+        rungs.iter().map(|rung| rung["state"].to_string()).collect()
+    };
+    assert_eq!(states(&shown), ["\"aligned\"", "\"aligned\""], "{shown:#}");
+    until("the end", secs(30), || {
+        let ended = rungs
+            .iter_mut()
+            .all(|rung| rung.poll().is_some_and(|list| list.ended));
+        ended.then_some(())
+    });
+    publisher.finish(secs(10));
+    // Nobody who played one of them lost a frame when they were joined.
+    for (rung, file) in rungs.iter().zip([&hd, &sd]) {
+        let source = ffmpeg::source(Version::V5, file, Framing::Native);
+        let whole = folder.path().join("whole.mp4");
+        std::fs::write(&whole, rung.concatenated()).unwrap();
+        let got = ffmpeg::file_frames(Version::V5, &whole, Framing::Native, false);
+        source.assert_received("HLS rung", &got, Coverage::FromKeyFrame);
+        assert_eq!(rung.discontinuities(), 0);
+    }
+    let [a, b] = rungs.each_ref().map(|rung| &rung.segments);
+    let mut pairs = a.keys().zip(a.keys().skip(1));
+    let jump = pairs.rfind(|(number, next)| *number + 1 < **next);
+    let (_, first) = jump.expect("numbers of the ladder, behind those of both");
+    let common: Vec<u64> = a.range(first..).map(|(number, _)| *number).collect();
+    let other: Vec<u64> = b.range(first..).map(|(number, _)| *number).collect();
+    assert_eq!(common, other);
+    assert!(common.len() >= 3, "{common:?}");
+    // The first one began before they were joined, the last one ends where the publisher left it.
+    for number in &common[1..common.len() - 1] {
+        let (a, b) = (&a[number].0, &b[number].0);
+        assert_eq!(
+            (a.duration_s, &a.date_time),
+            (b.duration_s, &b.date_time),
+            "{number}"
+        );
+    }
+
+    server.kill_and_start();
+    assert_eq!(server.get(path).json()["origin"], "api");
+    let mut publisher = publish(&server, &hd, &sd, "30");
+    until("both rungs", secs(20), || {
+        let text = server.get("/live/cam.m3u8").text();
+        (variants(&text).len() == 3).then_some(())
+    });
+    assert_eq!(probed_heights(&server, "/live/cam.m3u8"), ["180", "90"]);
+    let [hd, sd] = ["cam_hd", "cam_sd"].map(|rung| {
+        let path = format!("/live/cam/{rung}/fmp4.m3u8");
+        Playlist::parse(&path, &server.get(&path).text())
+    });
+    assert!(hd.sequence.abs_diff(sd.sequence) <= 1, "{hd:?} {sd:?}");
+    curl(&server, "DELETE", path, "", "204");
+    for path in ["/live/cam.m3u8", "/live/cam/cam_hd/fmp4.m3u8", path] {
+        assert_eq!(server.get(path).status, 404, "{path}");
+    }
+    for rung in ["cam_hd", "cam_sd"] {
+        let mut alone = Collector::new(&server.http, &format!("/live/{rung}/fmp4.m3u8"));
+        alone.poll();
+        let last = *alone.segments.keys().next_back().unwrap();
+        alone.until("more of it", secs(20), |list| {
+            list.sequence + list.segments.len() as u64 > last + 2
+        });
+    }
+    publisher.kill();
+}
+
 #[test]
 fn a_rung_with_other_key_frames_is_left_out_with_the_reason_and_plays_alone() {
     let server = Server::with_config(&format!("{SHORT_LIFE}{LADDER}"));

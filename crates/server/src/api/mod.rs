@@ -27,6 +27,7 @@ mod files;
 mod idempotency;
 mod ingests;
 mod input;
+mod ladders;
 mod members;
 mod moderation;
 mod openapi;
@@ -61,6 +62,7 @@ pub(crate) use access::{admit, is_operator, same};
 pub(crate) use dispatch::{dispatch, read as read_body};
 pub(crate) use docs::{docs, docs_style};
 pub(crate) use input::decoded;
+pub(crate) use ladders::load as load_ladders;
 pub(crate) use openapi::document;
 pub(crate) use rate::Rates;
 pub(crate) use table::Table;
@@ -127,6 +129,7 @@ pub(crate) fn table() -> Table {
         ("Streams", moderation::routes()),
         ("Streams", publisher::routes()),
         ("Streams", viewer::routes()),
+        ("Ladders", ladders::routes()),
         ("Configuration", reload::routes()),
     ];
     let mut all = Vec::new();

@@ -1,12 +1,12 @@
 //! What the server keeps of one stream's HLS, over all its runs.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use hls::{Container, Feed, PlaylistName, Presentation, Resource, Stats, Text};
+use hls::{Container, Feed, PlaylistName, Presentation, Resource, Rung, Stats, Text};
 use hub::Stream;
 use media::StreamName;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -26,7 +26,9 @@ pub(crate) struct Entry {
     version: watch::Sender<u64>,
     /// A bit for each feed ([`Feed::index`]).
     wanted: AtomicU64,
-    /// Tells the task that `wanted` changed.
+    /// The run's place in a ladder is another one.
+    placed: AtomicBool,
+    /// Tells the task that `wanted` or `placed` changed.
     pub(super) wake: Notify,
     created: Instant,
     /// Milliseconds from `created` to the latest request.
@@ -46,6 +48,8 @@ pub(super) struct Run {
     pub(super) state: State,
     /// The present run's keys, where they are fetched.
     pub(super) keys: Option<Arc<Fetched>>,
+    /// The present run's place in a ladder.
+    pub(super) rung: Option<Rung>,
     /// Where the next run begins.
     pub(super) resume: Option<Resume>,
     /// The finished presentation before the present run, and until when it is served.
@@ -168,6 +172,7 @@ impl Entry {
             snapshot: ArcSwapOption::empty(),
             version: watch::Sender::new(0),
             wanted: AtomicU64::new(0),
+            placed: AtomicBool::new(false),
             wake: Notify::new(),
             created: Instant::now(),
             last_request_ms: AtomicU64::new(0),
@@ -175,6 +180,7 @@ impl Entry {
                 generation: 0,
                 state: State::Idle,
                 keys: None,
+                rung: None,
                 resume: None,
                 previous: None,
                 left_out: Vec::new(),
@@ -203,6 +209,28 @@ impl Entry {
 
     pub(super) fn wants(&self, feed: Feed) -> bool {
         self.wanted.load(Ordering::Acquire) & (1 << feed.index()) != 0
+    }
+
+    /// Gives the run another place in a ladder, or none; its task learns of it.
+    pub(super) fn place(&self, run: &mut Run, rung: Option<Rung>) {
+        if matches!(run.state, State::Running(_)) && run.rung != rung {
+            run.rung = rung;
+            self.placed.store(true, Ordering::Release);
+            self.wake.notify_one();
+        }
+    }
+
+    /// The place in a ladder that a run was given since it last asked.
+    pub(super) fn new_place(&self, generation: u64) -> Option<Option<Rung>> {
+        if !self.placed.load(Ordering::Acquire) {
+            return None;
+        }
+        let run = self.run();
+        // What one run is told is not another's to take.
+        (run.generation == generation).then(|| {
+            self.placed.store(false, Ordering::Release);
+            run.rung.clone()
+        })
     }
 
     pub(super) fn touch(&self) {

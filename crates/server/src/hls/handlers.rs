@@ -159,20 +159,40 @@ async fn ladder(
         .for_each(|entry| entry.want(container));
     let deadline = first_deadline(hls.config());
     let (mut playlists, mut reasons) = (Vec::new(), Vec::new());
-    for (index, entry) in opened.iter().enumerate() {
-        let Some(entry) = entry else { continue };
-        let found = tokio::time::timeout_at(deadline, ready(hls, entry, container.into())).await;
-        match (found, shared.standing(index)) {
-            (Ok(Ok((_, found))), Standing::Aligned) => playlists.push(found),
-            (Ok(Ok(_)), Standing::Refused(why)) => reasons.push(format!("{}: {why}", entry.name)),
-            (Ok(Err(problem)), _) => reasons.push(problem.detail.clone()),
-            (Ok(Ok(_)) | Err(_), _) => {
-                reasons.push(format!(
-                    "{}: no segment in step with the others",
-                    entry.name
-                ));
-            }
+    loop {
+        let mut joining = None;
+        for (index, entry) in opened.iter().enumerate() {
+            let Some(entry) = entry else { continue };
+            let versions = entry.versions();
+            let found = ready(hls, entry, container.into());
+            let found = tokio::time::timeout_at(deadline, found).await;
+            let reason = match (found, shared.standing(index)) {
+                (Ok(Ok((_, found))), Standing::Aligned) => {
+                    playlists.push(found);
+                    continue;
+                }
+                (Ok(Ok(_)), Standing::Refused(why)) => format!("{}: {why}", entry.name),
+                (Ok(Err(problem)), _) => problem.detail.clone(),
+                (Ok(Ok(_)) | Err(_), _) => {
+                    joining = Some(versions);
+                    format!("{}: no segment in step with the others", entry.name)
+                }
+            };
+            reasons.push(reason);
         }
+        // Streams that were played before they were joined need a key frame for it.
+        let Some(mut joining) = joining.filter(|_| playlists.is_empty()) else {
+            break;
+        };
+        let Ok(_place) = hls.waiting().try_acquire() else {
+            break;
+        };
+        // Cancel safe.
+        let changed = tokio::time::timeout_at(deadline, joining.changed()).await;
+        if !matches!(changed, Ok(Ok(()))) {
+            break;
+        }
+        reasons.clear();
     }
     if playlists.is_empty() && reasons.is_empty() {
         return None;

@@ -34,6 +34,7 @@ pub use keys::{
 };
 
 pub(crate) use handlers::{Request, serve};
+pub(crate) use ladder::Ladders;
 pub(crate) use registry::Hls;
 pub(crate) use sessions::Asker;
 

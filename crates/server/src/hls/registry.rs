@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hls::shift::Progress;
-use hls::{Container, Segmenter, WallTime};
+use hls::{Container, LadderRule, Segmenter, WallTime};
 use hub::{Hub, Stream};
 use media::StreamName;
 use tokio::sync::Semaphore;
@@ -22,6 +22,10 @@ use super::sessions::idle_after;
 use super::{WallClock, task};
 use crate::config::{HlsConfig, Limits};
 use crate::mirror::{HlsCopy, HlsMirror};
+
+/// Segments that a stream may end before it is in step with its ladder: as many as key frames of a
+/// newcomer may miss, and that which is open.
+const JOINING_SEGMENTS: u64 = 6;
 
 /// The HLS of all streams. Clones share it.
 #[derive(Clone)]
@@ -136,8 +140,32 @@ impl Hls {
             || self.shelf(name).is_some_and(|shelf| shelf.has_media())
     }
 
-    pub(super) fn ladders(&self) -> &Ladders {
+    pub(crate) fn ladders(&self) -> &Ladders {
         &self.inner.ladders
+    }
+
+    /// Puts these ladders, which calls have made, in force beside the configured ones. Streams that are
+    /// played join and leave at once, as far as their key frames allow it; nobody who plays one is
+    /// disturbed.
+    pub(crate) fn set_ladders(&self, called: &[LadderRule]) {
+        let ladders = &self.inner.ladders;
+        ladders.set(called);
+        let active: Vec<_> = self.entries().values().cloned().collect();
+        // All numbers are known before the first one joins.
+        for entry in &active {
+            let place = ladders.ladder_of(&entry.name);
+            let resume = entry.run().resume;
+            if let (Some(_), Some(resume)) = (place, resume) {
+                let next = resume.media_sequence + JOINING_SEGMENTS;
+                ladders.begin_after(&entry.name, next, resume.discontinuity_sequence);
+            }
+        }
+        for entry in &active {
+            let mut run = entry.run();
+            // Asked with the run held: one that starts now has asked before, and is told here.
+            let rung = ladders.rung(&entry.name);
+            entry.place(&mut run, rung);
+        }
     }
 
     /// Whether this is the name of a ladder that has a rung, and not of a stream.
@@ -190,6 +218,7 @@ impl Hls {
             return;
         }
         let (segmenter, keys) = self.segmenter(&entry.name, &run);
+        run.rung = segmenter.rung().cloned();
         let generation = entry.begin(&mut run, stream);
         run.keys = keys.clone();
         drop(run);
@@ -241,14 +270,7 @@ impl Hls {
         config.part = settings.low_latency.then_some(settings.part);
         config.part_ranges = settings.part_ranges;
         config.limits = settings.limits;
-        config.rung = self
-            .inner
-            .ladders
-            .ladder_of(name)
-            .and_then(|(ladder, index)| {
-                let shared = self.inner.ladders.shared(&ladder)?;
-                shared.rung(index)
-            });
+        config.rung = self.inner.ladders.rung(name);
         config.timed_metadata = settings.timed_metadata;
         let kept = self.shelf(name).and_then(|shelf| shelf.progress());
         let resume = match (

@@ -237,6 +237,9 @@ impl Running {
     }
 
     fn enable(&mut self) {
+        if let Some(rung) = self.context.entry.new_place(self.context.generation) {
+            self.segmenter.set_rung(rung);
+        }
         for feed in Feed::all() {
             if self.context.entry.wants(feed) && !self.segmenter.is_enabled(feed) {
                 self.segmenter.enable(feed);

@@ -14,6 +14,7 @@ mod fuzzed;
 mod headers;
 mod hls;
 mod http2;
+mod ladders;
 mod live;
 mod low_latency;
 mod openapi;

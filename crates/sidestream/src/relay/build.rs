@@ -180,6 +180,7 @@ impl Builder {
         let mut server_config = server_config(&config, &listeners);
         server_config.hls.encryption = hls_keys;
         let server = Server::new(server_config, parts);
+        server.load_ladders().await?;
         tasks.spawn(lifecycle::log(hub.events()));
         if let Some(listener) = rtmp {
             ingest.listen(listener, None);
