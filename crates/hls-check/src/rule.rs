@@ -179,6 +179,9 @@ checks! {
     SKIP_UNTIL_SHORT 16 Must "bis §4.4.3.8" "can-skip-until-short" "CAN-SKIP-UNTIL is at least six target durations";
     SKIP_TOO_MUCH 16 Must "bis §6.2.5.1" "skipped-too-much" "only segments before the skip boundary are skipped";
     SKIP_DIFFERS 16 Must "bis §6.2.5.1" "delta-differs" "a delta update is the playlist, less what it skips";
+    RANGES_DIFFER 16 Must "bis §6.2.5.1" "delta-ranges-differ" "a playlist and its delta update have the date ranges of the whole playlist";
+    RANGES_OLD 16 Must "bis §6.2.5.1" "delta-ranges-old" "_HLS_skip=v2 leaves out date ranges that were added before the skip boundary";
+    RANGES_UNSAID 16 Must "bis §4.4.5.2" "removed-ranges-unsaid" "the answer to _HLS_skip=v2 lists date ranges that were removed";
     SKIP_VERSION 16 Must "bis §8" "skip-version" "a delta update has EXT-X-VERSION 9 or more";
     SKIP_IGNORED 16 Should "bis §6.2.5.1" "skip-ignored" "who says CAN-SKIP-UNTIL skips what can be skipped";
 

@@ -700,6 +700,59 @@ fn h16_delta_updates() {
 }
 
 #[test]
+fn h16_delta_updates_without_date_ranges() {
+    // Asked for by turns; at 10, 20 and 30 s without date ranges.
+    let in_deltas = |skip: &'static str, spoil: fn(&mut Reply)| {
+        let mut asked_for_it = false;
+        fault(
+            Origin::low_latency().with_cues(),
+            36,
+            move |asked, reply| {
+                asked_for_it |= asked.query().contains("_HLS_skip=v2");
+                assert!(asked_for_it || !asked.after(15), "v2 is offered");
+                if asked.query().contains(skip) {
+                    assert!(reply.text().contains("#EXT-X-SKIP"), "nothing is skipped");
+                    spoil(reply);
+                }
+            },
+        )
+    };
+    const REMOVED: &str = "RECENTLY-REMOVED-DATERANGES";
+    in_deltas("_HLS_skip=v2", |reply| {
+        assert!(reply.text().contains("-DATERANGES=\"6a1f-"), "removed ones");
+        assert!(reply.text().contains("#EXT-X-DATERANGE:"), "new ones");
+    })
+    .found_by(&[]);
+    in_deltas("_HLS_skip=YES", |reply| without(reply, "#EXT-X-DATERANGE"))
+        .found_by(&["delta-ranges-differ"]);
+    in_deltas("_HLS_skip=v2", |reply| without(reply, "#EXT-X-DATERANGE"))
+        .found_by(&["delta-ranges-differ"]);
+    in_deltas("_HLS_skip=v2", |reply| attribute(reply, REMOVED, "\"\""))
+        .found_by(&["delta-ranges-differ"]);
+    in_deltas("_HLS_skip=v2", |reply| {
+        let spoiled = reply.text().replace(&format!(",{REMOVED}="), ",X=");
+        reply.set_text(&spoiled);
+    })
+    .found_by(&["removed-ranges-unsaid"]);
+    // One that was there 28 s before.
+    let mut old = String::new();
+    fault(
+        Origin::low_latency().with_cues(),
+        36,
+        move |asked, reply| {
+            if is_whole_playlist(asked, Some(reply)) && !asked.after(2) {
+                let text = reply.text();
+                let mut lines = text.lines().filter(|l| l.starts_with("#EXT-X-DATERANGE"));
+                old = lines.next_back().unwrap().to_owned();
+            } else if asked.query().contains("_HLS_skip=v2") && asked.after(28) {
+                replace(reply, "#EXT-X-MAP", &format!("{old}\n#EXT-X-MAP"));
+            }
+        },
+    )
+    .found_by(&["delta-ranges-old"]);
+}
+
+#[test]
 fn h17_how_it_is_served() {
     let playlists = |spoil: fn(&Asked, &mut Reply)| {
         fault(Origin::ts(), 12, move |asked, reply| {

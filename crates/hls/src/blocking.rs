@@ -3,7 +3,8 @@
 //! ```text
 //! _HLS_msn=N          the playlist with segment N, whole
 //! _HLS_msn=N&_HLS_part=P   the playlist with part P of segment N, or what follows it
-//! _HLS_skip=YES|v2    without the lines that the client has already
+//! _HLS_skip=YES       without the segments that the client has already
+//! _HLS_skip=v2        without the date ranges that it has already, either
 //! ```
 
 use crate::presentation::{Playlists, Presentation};
@@ -19,7 +20,17 @@ pub struct Directives {
     /// Wait for this segment, and this part of it.
     pub until: Option<Until>,
     /// A delta update is welcome.
-    pub skip: bool,
+    pub skip: Option<Skip>,
+}
+
+/// What a delta update leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// Segments (`YES`).
+    Segments,
+    /// Segments and date ranges (`v2`); of a playlist that does not say `CAN-SKIP-DATERANGES`,
+    /// segments.
+    Ranges,
 }
 
 /// What a playlist must hold before it is sent.
@@ -59,14 +70,19 @@ impl Directives {
     /// # Errors
     /// [`DirectiveError`], for an answer of 400.
     pub fn parse(query: &str) -> Result<Self, DirectiveError> {
-        let (mut sequence, mut part, mut skip) = (None, None, false);
+        let (mut sequence, mut part, mut skip) = (None, None, None);
         for pair in query.split('&') {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             match name {
                 "_HLS_msn" => number(&mut sequence, value, "_HLS_msn")?,
                 "_HLS_part" => number(&mut part, value, "_HLS_part")?,
-                // Date ranges are never left out (no CAN-SKIP-DATERANGES): both forms ask for the same.
-                "_HLS_skip" => skip |= matches!(value, "YES" | "v2"),
+                "_HLS_skip" => {
+                    skip = match value {
+                        "YES" => Some(Skip::Segments),
+                        "v2" => Some(Skip::Ranges),
+                        _ => skip,
+                    }
+                }
                 _ => {}
             }
         }
@@ -162,9 +178,12 @@ mod tests {
         assert_eq!(parsed("key=x&_HLS_other=1").unwrap().until, None);
         assert_eq!(parsed("_HLS_msn=7").unwrap().until, until(7, None));
         let all = parsed("a=b&_HLS_part=2&_HLS_msn=7&_HLS_skip=v2").unwrap();
-        assert_eq!((all.until, all.skip), (until(7, Some(2)), true));
-        assert!(parsed("_HLS_skip=YES").unwrap().skip);
-        assert!(!parsed("_HLS_skip=no").unwrap().skip);
+        assert_eq!(
+            (all.until, all.skip),
+            (until(7, Some(2)), Some(Skip::Ranges))
+        );
+        assert_eq!(parsed("_HLS_skip=YES").unwrap().skip, Some(Skip::Segments));
+        assert_eq!(parsed("_HLS_skip=no").unwrap().skip, None);
         let huge = parsed("_HLS_msn=99999999999999999999999").unwrap();
         assert_eq!(huge.until, until(u64::MAX, None));
         for bad in [

@@ -53,7 +53,7 @@ pub mod shift;
 mod timed;
 mod window;
 
-pub use blocking::{Blocking, DirectiveError, Directives, Until};
+pub use blocking::{Blocking, DirectiveError, Directives, Skip, Until};
 pub use body::Body;
 pub use config::{Config, Limits, WallTime};
 pub use container::Container;

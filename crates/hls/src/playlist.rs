@@ -23,7 +23,9 @@ mod multivariant;
 
 pub use classic::{Classic, Named};
 pub(crate) use iframes::iframes;
-pub(crate) use low_latency::{Report, Seconds, media as low_latency_media};
+pub(crate) use low_latency::{
+    Deltas, Report, Seconds, Texts, media as low_latency_media, skip_boundary_ms,
+};
 pub(crate) use multivariant::{Multivariant, Variant, VariantKind, ladder, multivariant, uri};
 
 use bytes::Bytes;

@@ -9,12 +9,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use remux::Key;
 
+use crate::blocking::Skip;
 use crate::body::{Body, Part};
 use crate::config::WallTime;
 use crate::container::{self, Container, HasVideo, ResourceName};
 use crate::encryption::{Numbered, Seal, Sealed};
 use crate::feed::Feed;
-use crate::playlist::{self, Multivariant};
+use crate::playlist::{self, Deltas, Multivariant};
 use crate::timed::{DateRange, Told};
 
 /// Everything that HLS viewers of one stream can fetch at one moment.
@@ -54,9 +55,8 @@ pub struct Playlists {
     pub media: Text,
     /// The I-frame playlist; of [`Feed::Main`] with video only.
     pub iframes: Option<Text>,
-    /// The media playlist without the lines that a client has already; `None` where it would
-    /// leave nothing out. Low latency only.
-    pub delta: Option<Text>,
+    /// The media playlist without lines that a client has already. Low latency only.
+    pub(crate) deltas: Deltas,
     /// What the multivariant playlist says.
     pub(crate) says: Option<Arc<Multivariant>>,
     /// Media sequence number of the newest complete segment.
@@ -389,6 +389,17 @@ pub fn ladder_playlist(container: Container, name: &str, rungs: &[&Playlists]) -
 }
 
 impl Playlists {
+    /// The media playlist without the lines that a client has already; `None` where that would leave
+    /// nothing out, the stream has ended, or too many date ranges were removed lately: the whole playlist is the
+    /// answer then.
+    #[must_use]
+    pub fn delta(&self, skip: Skip) -> Option<&Text> {
+        match skip {
+            Skip::Segments => self.deltas.segments.as_ref(),
+            Skip::Ranges => self.deltas.ranges.as_ref(),
+        }
+    }
+
     fn stored(&self, sequence: u64) -> Option<&Stored> {
         let stored = &self.segments;
         let index = stored.binary_search_by_key(&sequence, |s| s.sequence);

@@ -133,10 +133,11 @@ impl Rendition {
         self.mux.damaged_units()
     }
 
-    /// Wall time of the first listed segment.
-    pub(crate) fn first_wall_ms(&self) -> Option<i64> {
-        let listed = !self.window.is_empty();
-        listed.then(|| self.window.first_wall_ms())
+    /// Wall times of the begin and the end of its playlist.
+    pub(crate) fn listed_ms(&self) -> Option<(i64, i64)> {
+        let last = self.window.listed().next_back()?;
+        let end = self.shown().map_or(last.end_wall_ms(), Opened::end_wall_ms);
+        Some((self.window.first_wall_ms(), end))
     }
 
     /// How often playlists were rendered.

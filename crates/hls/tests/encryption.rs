@@ -82,7 +82,9 @@ fn a_delta_update_names_the_key_again() {
     let hls::Rendition::Ready(playlists) = presentation.rendition(Container::Fmp4) else {
         panic!("no playlists");
     };
-    let delta = playlists.delta.as_ref().expect("a delta update");
+    let delta = playlists
+        .delta(hls::Skip::Segments)
+        .expect("a delta update");
     let delta = String::from_utf8(delta.body.to_vec()).unwrap();
     let after = delta.split_once("#EXT-X-SKIP").unwrap().1;
     assert!(

@@ -10,6 +10,7 @@
 
 mod fetch;
 mod probe;
+mod ranges;
 mod reload;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -124,6 +125,9 @@ pub(crate) struct Lane {
     is_probing: bool,
     has_sample: bool,
     next_skip: Duration,
+    /// What the next delta update leaves out.
+    skips: ranges::Skip,
+    ranges: ranges::Ranges,
     next_hint: Duration,
     /// What hinted URLs gave.
     hinted: BTreeMap<String, Result<Bytes, u16>>,
@@ -166,6 +170,8 @@ impl Lane {
             is_probing: false,
             has_sample: false,
             next_skip: Duration::ZERO,
+            skips: ranges::Skip::Segments,
+            ranges: ranges::Ranges::default(),
             next_hint: Duration::ZERO,
             hinted: BTreeMap::new(),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use url::Url;
 
+use super::ranges::Skip;
 use super::reload::with_query;
 use super::{Ask, Context, Fetch, Lane, reason};
 use crate::config::Options;
@@ -43,7 +44,8 @@ pub(crate) enum Probe {
     PartAlone,
     /// The part behind the last of a complete segment, which is this one.
     PartBeyond(Until, Until),
-    Skip,
+    /// A delta update.
+    Skip(Skip),
     Hint(Url, usize),
     /// Until when it must be there.
     Removed(Fetch, Duration),
@@ -128,18 +130,20 @@ impl Lane {
         }
         let last = self.last.as_ref()?;
         if self.may_skip() && self.next_skip <= now {
-            let can_skip = last
-                .playlist
-                .control
-                .as_ref()
-                .is_some_and(|control| control.can_skip_until.is_some());
+            let control = last.playlist.control.as_ref();
+            let can_skip = control.is_some_and(|control| control.can_skip_until.is_some());
+            let asked = std::mem::replace(&mut self.skips, Skip::Segments);
+            // The other way the next time, where that is offered.
+            if asked == Skip::Segments && control.is_some_and(|control| control.can_skip_ranges) {
+                self.skips = Skip::Ranges;
+            }
             // Who does not offer it is asked once.
             self.next_skip = if can_skip {
                 now + SKIP_EVERY
             } else {
                 Duration::MAX
             };
-            return Some(Probe::Skip);
+            return Some(Probe::Skip(asked));
         }
         if self.next_hint <= now
             && let Some((url, line)) = self.hint()
@@ -198,7 +202,8 @@ impl Lane {
                 with_query(&mut ask.url, &asked.query());
                 ask.timeout = held;
             }
-            Probe::Skip => with_query(&mut ask.url, "_HLS_skip=YES"),
+            Probe::Skip(Skip::Segments) => with_query(&mut ask.url, "_HLS_skip=YES"),
+            Probe::Skip(Skip::Ranges) => with_query(&mut ask.url, "_HLS_skip=v2"),
             Probe::Hint(url, _) => {
                 ask.url = url.clone();
                 ask.max_body = options.limits.segment_bytes;
@@ -295,7 +300,13 @@ impl Lane {
         }
     }
 
-    fn judge(&self, probe: Probe, answer: &Answer, seen: &Arc<Seen>, context: &mut Context<'_>) {
+    fn judge(
+        &mut self,
+        probe: Probe,
+        answer: &Answer,
+        seen: &Arc<Seen>,
+        context: &mut Context<'_>,
+    ) {
         let mut scribe = self.scribe(context.findings, seen);
         let scribe = &mut scribe;
         match probe {
@@ -323,12 +334,18 @@ impl Lane {
                     scribe.tell(&rule::PART_BEYOND, what);
                 }
             }
-            Probe::Skip => {
+            Probe::Skip(asked) => {
                 let full = self.last.as_ref();
                 // What was loaded meanwhile may be newer.
                 let full = full.filter(|full| full.seen.at + full.seen.took <= seen.at);
                 if let (Some(delta), Some(full)) = (self.parsed(answer), full) {
                     delta::check(scribe, &delta, &full.playlist);
+                    let mut scribe = Scribe {
+                        findings: context.findings,
+                        playlist: &self.name,
+                        seen,
+                    };
+                    self.ranges.delta(&mut scribe, &delta, asked, seen);
                 }
             }
             Probe::HeadSegment(sample) => sample.head(scribe, answer),

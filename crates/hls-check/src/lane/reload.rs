@@ -9,7 +9,7 @@ use crate::playlist::{self, Media, Micros, Playlist};
 use crate::rule;
 use crate::rules::http::Served;
 use crate::rules::low_latency::Until;
-use crate::rules::{change, delta, http, low_latency, text};
+use crate::rules::{Scribe, change, delta, http, low_latency, text};
 
 /// Between two reloads at least. Threat: a server that answers blocking requests at once is asked without end.
 const LEAST_PAUSE: Duration = Duration::from_millis(50);
@@ -154,6 +154,12 @@ impl Lane {
         context: &mut Context<'_>,
     ) -> bool {
         let now = context.now;
+        let mut scribe = Scribe {
+            findings: context.findings,
+            playlist: &self.name,
+            seen,
+        };
+        self.ranges.whole(&mut scribe, playlist, seen.at);
         let mut scribe = self.scribe(context.findings, seen);
         let served = match playlist.ended {
             true => Served::Fixed,

@@ -25,6 +25,8 @@ pub(crate) struct Media {
     /// Part target, and its line.
     pub(crate) part_target: Option<(Micros, usize)>,
     pub(crate) skip: Option<Skip>,
+    /// `EXT-X-DATERANGE`, each attribute list, with how many written segments stand before it.
+    pub(crate) ranges: Vec<(Arc<str>, usize)>,
     pub(crate) segments: Vec<Segment>,
     /// What is there of the segment that is being made.
     pub(crate) open: Segment,
@@ -48,14 +50,17 @@ pub(crate) struct ServerControl {
     pub(crate) line: usize,
     pub(crate) can_block: bool,
     pub(crate) can_skip_until: Option<Micros>,
+    pub(crate) can_skip_ranges: bool,
     pub(crate) part_hold_back: Option<Micros>,
 }
 
 /// `EXT-X-SKIP`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Skip {
     pub(crate) line: usize,
     pub(crate) segments: u64,
+    /// Ids of date ranges, tabs between.
+    pub(crate) removed_ranges: Option<Box<str>>,
 }
 
 /// Bytes of a resource.
@@ -126,7 +131,7 @@ impl Part {
 impl Media {
     /// The number behind that of the last listed segment.
     pub(crate) fn end(&self) -> u64 {
-        let skipped = self.skip.map_or(0, |skip| skip.segments);
+        let skipped = self.skip.as_ref().map_or(0, |skip| skip.segments);
         self.sequence
             .saturating_add(skipped)
             .saturating_add(self.segments.len() as u64)
@@ -134,12 +139,12 @@ impl Media {
 
     /// Number and segment of those that are written.
     pub(crate) fn numbered(&self) -> impl Iterator<Item = (u64, &Segment)> {
-        let skipped = self.skip.map_or(0, |skip| skip.segments);
+        let skipped = self.skip.as_ref().map_or(0, |skip| skip.segments);
         (self.sequence.saturating_add(skipped)..).zip(&self.segments)
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&Segment> {
-        let skipped = self.skip.map_or(0, |skip| skip.segments);
+        let skipped = self.skip.as_ref().map_or(0, |skip| skip.segments);
         let index = number.checked_sub(self.sequence.saturating_add(skipped))?;
         self.segments.get(usize::try_from(index).ok()?)
     }
@@ -263,6 +268,7 @@ impl Reader {
                     line,
                     can_block: list.is_yes("CAN-BLOCK-RELOAD"),
                     can_skip_until: seconds(list, "CAN-SKIP-UNTIL")?,
+                    can_skip_ranges: list.is_yes("CAN-SKIP-DATERANGES"),
                     part_hold_back: seconds(list, "PART-HOLD-BACK")?,
                 });
             }
@@ -276,8 +282,13 @@ impl Reader {
                     .get("SKIPPED-SEGMENTS")
                     .ok_or("EXT-X-SKIP has no SKIPPED-SEGMENTS")?;
                 let segments = number(tag, segments)?;
-                media.skip = Some(Skip { line, segments });
+                media.skip = Some(Skip {
+                    line,
+                    segments,
+                    removed_ranges: list.get("RECENTLY-REMOVED-DATERANGES").map(Into::into),
+                });
             }
+            "#EXT-X-DATERANGE" => media.ranges.push((value.into(), media.segments.len())),
             "#EXTINF" => {
                 self.has_duration = true;
                 let text = value.split(',').next().unwrap_or_default();

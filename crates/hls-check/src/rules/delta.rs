@@ -6,7 +6,7 @@ use crate::rule;
 
 /// A playlist that was not asked to skip anything.
 pub(crate) fn full(scribe: &mut Scribe<'_>, playlist: &Media) {
-    if let Some(skip) = playlist.skip {
+    if let Some(skip) = &playlist.skip {
         scribe.line(
             &rule::SKIP_UNASKED,
             skip.line,
@@ -21,7 +21,7 @@ pub(crate) fn check(scribe: &mut Scribe<'_>, delta: &Media, full: &Media) {
         .control
         .as_ref()
         .and_then(|control| control.can_skip_until);
-    let Some(skip) = delta.skip else {
+    let Some(skip) = &delta.skip else {
         let first = delta.segments.first().map_or(0, |segment| segment.duration);
         if let Some(until) =
             until.filter(|&until| delta.duration() - first >= until && !delta.ended)

@@ -7,7 +7,8 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use hls::{Blocking, Config, Container, Directives, Presentation, Rendition, Segmenter, WallTime};
 use hls_check::{Answer, Method, Request};
 use media::{
-    AccessUnit, Codec, CodecConfig, Dts, StreamName, Ticks, Timescale, Track, TrackId, TrackList,
+    AccessUnit, Codec, CodecConfig, DataMessage, Dts, StreamName, Ticks, Timescale, Track, TrackId,
+    TrackList,
 };
 
 /// avcC of 640x360, Constrained Baseline.
@@ -105,6 +106,8 @@ pub struct Origin {
     /// When the stream ends.
     end: Option<i64>,
     shift: i64,
+    /// Every so many milliseconds there is a cue.
+    cues: Option<i64>,
 }
 
 impl Origin {
@@ -149,7 +152,14 @@ impl Origin {
             change: None,
             end: None,
             shift: 0,
+            cues: None,
         }
+    }
+
+    /// A cue comes every 1.2 s; each third one lasts 9 s.
+    pub fn with_cues(mut self) -> Self {
+        self.cues = Some(1_200);
+        self
     }
 
     /// Times jump by `by_ms` after so many seconds, with a DISCONTINUITY.
@@ -201,6 +211,9 @@ impl Origin {
                     .tracks(&tracks(&AVC.replace("42c01e", "42c01f")));
             }
             let dts = self.start + at + self.shift;
+            if self.cues.is_some_and(|every| at % every == 0) {
+                self.segmenter.data(&cue(at, dts));
+            }
             self.push(picture(at / STEP, dts));
             loop {
                 let heard = self.sounds * 1_024_000 / 44_100;
@@ -259,7 +272,7 @@ impl Origin {
                 Blocking::FarAhead => return Some(Reply::status(400)),
             }
         }
-        let delta = ready.delta.as_ref().filter(|_| directives.skip);
+        let delta = directives.skip.and_then(|skip| ready.delta(skip));
         let text = delta.unwrap_or(&ready.media);
         Some(playlist(request, &text.body, "no-cache"))
     }
@@ -368,6 +381,26 @@ fn picture(number: i64, dts: i64) -> AccessUnit {
     let unit =
         AccessUnit::new(VIDEO, Dts(dts), payload.freeze()).composition_offset(Ticks(2 * STEP));
     if is_key { unit.random_access() } else { unit }
+}
+
+/// `onCuePoint` with an object of one property (AMF 0 §2).
+fn cue(at: i64, dts: i64) -> DataMessage {
+    let (name, value) = match at % 3_600 {
+        0 => (&b"duration"[..], 9.0_f64),
+        _ => (&b"number"[..], 1.0),
+    };
+    let mut amf0 = BytesMut::new();
+    amf0.put_slice(b"\x02\x00\x0aonCuePoint\x03");
+    amf0.put_u16(u16::try_from(name.len()).unwrap());
+    amf0.put_slice(name);
+    amf0.put_u8(0);
+    amf0.put_f64(value);
+    amf0.put_slice(&[0, 0, 9]);
+    DataMessage {
+        name: "onCuePoint".into(),
+        dts: Dts(dts),
+        amf0: amf0.freeze(),
+    }
 }
 
 fn sound(number: i64, dts: i64) -> AccessUnit {

@@ -19,7 +19,7 @@ use crate::encryption::{KeyTags, Seal};
 use crate::presentation::{LowLatency, Text};
 use crate::rendition::Opened;
 use crate::timed::Dates;
-use crate::window::Window;
+use crate::window::{Segment, Window};
 
 use super::{Head, rendered};
 
@@ -43,7 +43,37 @@ pub(crate) struct Report {
     pub(crate) part: u64,
 }
 
-/// A whole playlist, and its delta update where that leaves something out.
+/// A media playlist and its delta updates.
+#[derive(Clone, Debug)]
+pub(crate) struct Texts {
+    pub(crate) whole: Text,
+    pub(crate) deltas: Deltas,
+}
+
+/// Delta updates, where they leave something out.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deltas {
+    /// Without segments.
+    pub(crate) segments: Option<Text>,
+    /// Without date ranges, either.
+    pub(crate) ranges: Option<Text>,
+}
+
+/// What a text leaves out.
+#[derive(Clone, Debug)]
+struct Left {
+    /// Segments at the front.
+    segments: usize,
+    /// Date ranges that were added before this wall time; and the ids of those that were removed.
+    ranges: Option<(i64, String)>,
+}
+
+/// How far from its end a playlist with this target duration is skipped, in milliseconds.
+pub(crate) fn skip_boundary_ms(target_ms: u64) -> u64 {
+    TARGETS_NOT_SKIPPED * target_ms
+}
+
+/// A whole playlist, and its delta updates.
 pub(crate) fn media(
     head: Head,
     low_latency: LowLatency,
@@ -51,20 +81,43 @@ pub(crate) fn media(
     open: Option<&Opened>,
     reports: &[Report],
     dates: &Dates,
-) -> (Text, Option<Text>) {
+) -> Texts {
     let open_ms = open.map_or(0, Opened::duration_ms);
     let total_ms = window.listed_ms() + open_ms;
     let skipped = skippable(head, window, total_ms);
-    let text = |skipped| {
-        let writer = Writer::new(head, low_latency);
-        writer.write(window, open, dates, total_ms, skipped, reports)
+    let text = |left: &Left| {
+        let writer = Writer::new(head, low_latency, dates.has_begun());
+        writer.write(window, open, dates, total_ms, left, reports)
     };
-    (text(0), (skipped > 0).then(|| text(skipped)))
+    let mut left = Left {
+        segments: 0,
+        ranges: None,
+    };
+    let whole = text(&left);
+    let mut deltas = Deltas::default();
+    // Who asks for one of a playlist that has ended gets the whole (§6.2.5.1).
+    if skipped > 0 && !head.ended {
+        left.segments = skipped;
+        let segments = text(&left);
+        deltas.ranges = if dates.has_begun() {
+            let last = window.listed().next_back().map(Segment::end_wall_ms);
+            let end_ms = open.map(Opened::end_wall_ms).or(last).unwrap_or(0);
+            let skip_ms = skip_boundary_ms(head.target_seconds * 1_000);
+            let since_ms = end_ms.saturating_sub_unsigned(skip_ms);
+            let removed = dates.removed(window.first_wall_ms());
+            left.ranges = removed.map(|removed| (since_ms, removed));
+            left.ranges.is_some().then(|| text(&left))
+        } else {
+            Some(segments.clone())
+        };
+        deltas.segments = Some(segments);
+    }
+    Texts { whole, deltas }
 }
 
 /// Segments that end before the skip boundary.
 fn skippable(head: Head, window: &Window, total_ms: u64) -> usize {
-    let until_ms = TARGETS_NOT_SKIPPED * head.target_seconds * 1_000;
+    let until_ms = skip_boundary_ms(head.target_seconds * 1_000);
     let mut rest_ms = total_ms;
     window
         .listed()
@@ -85,14 +138,17 @@ struct Before<'a> {
 struct Writer {
     head: Head,
     low_latency: LowLatency,
+    /// Date ranges can be left out.
+    has_ranges: bool,
     out: String,
 }
 
 impl Writer {
-    fn new(head: Head, low_latency: LowLatency) -> Self {
+    fn new(head: Head, low_latency: LowLatency, has_ranges: bool) -> Self {
         Self {
             head,
             low_latency,
+            has_ranges,
             out: String::with_capacity(4 << 10),
         }
     }
@@ -103,17 +159,23 @@ impl Writer {
         open: Option<&Opened>,
         dates: &Dates,
         total_ms: u64,
-        skipped: usize,
+        left: &Left,
         reports: &[Report],
     ) -> Text {
         self.header(window);
-        if skipped > 0 {
+        let mut lines = dates.lines_from(window.first_wall_ms());
+        let skipped = left.segments;
+        if let Some((since_ms, removed)) = &left.ranges {
+            lines = lines.since(*since_ms);
+            self.line(format_args!(
+                "#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped},RECENTLY-REMOVED-DATERANGES=\"{removed}\""
+            ));
+        } else if skipped > 0 {
             self.line(format_args!("#EXT-X-SKIP:SKIPPED-SEGMENTS={skipped}"));
         }
         let with_parts_ms = TARGETS_WITH_PARTS * self.head.target_seconds * 1_000;
         let mut before = Before::default();
         let mut rest_ms = total_ms;
-        let mut lines = dates.lines_from(window.first_wall_ms());
         for (index, segment) in window.listed().enumerate() {
             let begins_ms = rest_ms;
             rest_ms -= segment.duration_ms;
@@ -176,7 +238,13 @@ impl Writer {
         let target = self.head.target_seconds;
         let part = Seconds(self.low_latency.part_ms);
         let hold_back = Seconds(HOLD_BACK_PARTS * self.low_latency.part_ms);
-        let skip_until = TARGETS_NOT_SKIPPED * target;
+        let skip_until = Seconds(skip_boundary_ms(target * 1_000));
+        // Streams that never had one need not hear of it (§4.4.3.8).
+        let ranges = if self.has_ranges {
+            ",CAN-SKIP-DATERANGES=YES"
+        } else {
+            ""
+        };
         // EXT-X-SKIP needs version 9 (§8); both forms say the same.
         self.line(format_args!("#EXTM3U\n#EXT-X-VERSION:9"));
         if self.head.independent {
@@ -184,7 +252,7 @@ impl Writer {
         }
         self.line(format_args!("#EXT-X-TARGETDURATION:{target}"));
         self.line(format_args!(
-            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until},PART-HOLD-BACK={hold_back}"
+            "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL={skip_until}{ranges},PART-HOLD-BACK={hold_back}"
         ));
         self.line(format_args!("#EXT-X-PART-INF:PART-TARGET={part}"));
         let sequence = window.listed().next().map_or(0, |s| s.sequence);
@@ -226,7 +294,7 @@ impl Writer {
         ));
     }
 
-    /// Those of skipped segments too: a delta update leaves out segments only (§4.4.5.2).
+    /// Those of skipped segments too: they are left out by themselves or not at all (§6.2.5.1).
     fn ranges<'a>(&mut self, ranges: impl Iterator<Item = &'a str>) {
         ranges.for_each(|range| self.line(format_args!("#EXT-X-DATERANGE:{range}")));
     }

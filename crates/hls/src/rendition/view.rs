@@ -77,14 +77,17 @@ impl Rendition {
                 ranges: common.part_ranges,
             });
         let open = self.shown();
-        let (media, delta) = match low_latency {
+        let texts = match low_latency {
             Some(low_latency) => {
                 let mut reports = self.reports(common.reports);
                 reports.extend_from_slice(common.rungs);
                 let dates = common.dates;
                 playlist::low_latency_media(head, low_latency, &self.window, open, &reports, dates)
             }
-            None => (playlist::media(head, &self.window, common.dates), None),
+            None => playlist::Texts {
+                whole: playlist::media(head, &self.window, common.dates),
+                deltas: playlist::Deltas::default(),
+            },
         };
         let last_parts = self
             .window
@@ -98,9 +101,9 @@ impl Rendition {
         Playlists {
             multivariant: self.multivariant.as_ref().map(|(text, _)| text.clone()),
             says: self.multivariant.as_ref().map(|(_, says)| Arc::clone(says)),
-            media,
+            media: texts.whole,
             iframes: has_pictures.then(|| playlist::iframes(head, &self.window)),
-            delta,
+            deltas: texts.deltas,
             last_sequence: self.window.last_sequence().unwrap_or(0),
             last_parts: u32::try_from(last_parts).unwrap_or(u32::MAX),
             open: open.map(|open| OpenSegment {

@@ -4,6 +4,7 @@ use media::{AccessUnit, DataMessage};
 
 use super::{Segmenter, UNIT_OVERHEAD};
 use crate::parts::Mark;
+use crate::playlist;
 use crate::rendition::Rendition;
 use crate::timed::{self, ASIDE};
 
@@ -31,9 +32,13 @@ impl Segmenter {
             dates.place(|media_ms| self.wall_at(media_ms));
             self.dates = dates;
         }
-        let first = self.renditions.iter().filter_map(Rendition::first_wall_ms);
-        if let Some(first) = first.min() {
-            self.dates.prune(first);
+        let listed = || self.renditions.iter().filter_map(Rendition::listed_ms);
+        let first = listed().map(|(first, _)| first).min();
+        let end = listed().map(|(_, end)| end).max();
+        let skip_ms = playlist::skip_boundary_ms(self.target_ms());
+        let skip_ms = i64::try_from(skip_ms).unwrap_or(i64::MAX);
+        if let Some((first, end)) = first.zip(end) {
+            self.dates.settle(first, end, skip_ms);
         }
     }
 

@@ -250,7 +250,7 @@ impl Index {
 
     fn render(&mut self, key: Key, span: Span) -> Answer {
         let ended = self.is_over(key, &span);
-        let (skipped, rest) = match key.skip && !key.settled {
+        let (skipped, rest) = match key.skip && !ended {
             true => self.skip(&span),
             false => (0, span.parts.clone()),
         };

@@ -3,6 +3,10 @@
 //! A cue's line stands before the first segment that ends after it came, and with that segment it
 //! goes, unless its range is not over yet: then it stands before the first segment. Lines never
 //! change: the end of a break is a second line with the id of the first (§4.3.2.7.1).
+//!
+//! A delta update that leaves out date ranges, too (RFC 8216bis §6.2.5.1), has the lines that were
+//! added within the skip boundary, and the ids of those that were removed within it. When that was
+//! is told by the end of the playlist then.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -19,6 +23,8 @@ use crate::playlist::Seconds;
 /// Lines at most, and their bytes. Threat: they are in every playlist.
 const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 16 << 10;
+/// Ids of removed ranges that are remembered. Threat: a flood of cues, told of in every delta update.
+const MAX_REMOVED: usize = 256;
 /// Cues that wait for the clock.
 const MAX_WAITING: usize = 16;
 
@@ -34,6 +40,10 @@ pub(crate) struct Dates {
     bytes: usize,
     /// The lines as they are shared; none since one came or went.
     shared: Option<Told>,
+    /// Ids of lines that playlists had, and when they were removed; none yet: since the last ones.
+    removed: VecDeque<(String, Option<i64>)>,
+    /// When the newest of those was removed that are no longer remembered.
+    forgot_ms: Option<i64>,
     /// Cues that came before the clock was known, with their media time in milliseconds.
     waiting: Vec<(i64, Cue)>,
 }
@@ -45,6 +55,8 @@ pub(crate) type Told = Arc<[(u64, DateRange)]>;
 struct Line {
     number: u64,
     range: DateRange,
+    /// Where playlists ended that had it first.
+    added_ms: Option<i64>,
     id: String,
     /// When its range began.
     start_ms: i64,
@@ -133,6 +145,7 @@ impl Dates {
                         );
                         self.push(Line {
                             number: 0,
+                            added_ms: None,
                             range: range(at_ms, Some(0), text),
                             id,
                             start_ms,
@@ -170,6 +183,7 @@ impl Dates {
         self.next += 1;
         Line {
             number: 0,
+            added_ms: None,
             range: range(at_ms, length_ms, format!("ID=\"{id}\",{text}")),
             id,
             start_ms: at_ms,
@@ -189,19 +203,64 @@ impl Dates {
         }
     }
 
-    /// Drops what no playlist that begins at `first_ms` or later says any more.
-    pub(crate) fn prune(&mut self, first_ms: i64) {
+    /// Drops what no playlist says any more: none begins before `first_ms`, or ends after `end_ms`;
+    /// what was removed so long ago that nobody asks is forgotten.
+    pub(crate) fn settle(&mut self, first_ms: i64, end_ms: i64, skip_ms: i64) {
         let is_over = |line: &Line| !line.is_shown_from(first_ms);
         while let Some(index) = self.lines.iter().position(is_over) {
             self.drop_where(index);
         }
+        for line in &mut self.lines {
+            if line.range.at_ms < end_ms {
+                line.added_ms.get_or_insert(end_ms);
+            }
+        }
+        for (_, at) in &mut self.removed {
+            at.get_or_insert(end_ms);
+        }
+        let is_old = |at: i64| at < end_ms.saturating_sub(skip_ms);
+        self.removed.retain(|(_, at)| !at.is_some_and(is_old));
+        while self.removed.len() > MAX_REMOVED {
+            self.forgot_ms = self.removed.pop_front().and_then(|(_, at)| at);
+        }
+        self.forgot_ms = self.forgot_ms.filter(|at| !is_old(*at));
     }
 
     fn drop_where(&mut self, index: usize) {
         if let Some(line) = self.lines.remove(index) {
             self.bytes -= line.range.text.len();
             self.shared = None;
+            if line.added_ms.is_some() {
+                self.removed.push_back((line.id, None));
+            }
         }
+    }
+
+    /// Whether there ever was one.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.count > 0
+    }
+
+    /// The ids of lines that were removed from a playlist which now begins at `first_ms`, with tabs
+    /// between; `None` where they are too many.
+    pub(crate) fn removed(&self, first_ms: i64) -> Option<String> {
+        if self.forgot_ms.is_some() {
+            return None;
+        }
+        let (shown, rest): (Vec<&Line>, Vec<&Line>) = self
+            .lines
+            .iter()
+            .partition(|line| line.is_shown_from(first_ms));
+        // Those that another playlist still has may have been in this one.
+        let rest = rest.iter().map(|line| &line.id);
+        let mut ids: Vec<&str> = Vec::new();
+        for id in self.removed.iter().map(|(id, _)| id).chain(rest) {
+            // A break is still there when only its begin is gone.
+            if !ids.contains(&id.as_str()) && shown.iter().all(|line| line.id != *id) {
+                ids.push(id);
+            }
+        }
+        Some(ids.join("\t"))
     }
 
     /// All lines, for those who keep them longer than the live playlists list them.
@@ -216,6 +275,7 @@ impl Dates {
         Lines {
             dates: self,
             first_ms,
+            since_ms: i64::MIN,
             next: 0,
         }
     }
@@ -232,13 +292,21 @@ impl Line {
 pub(crate) struct Lines<'a> {
     dates: &'a Dates,
     first_ms: i64,
+    /// Those that were added before are left out.
+    since_ms: i64,
     next: usize,
 }
 
 impl<'a> Lines<'a> {
+    /// Only those that were added when the playlist ended there, or later.
+    pub(crate) fn since(self, since_ms: i64) -> Self {
+        Self { since_ms, ..self }
+    }
+
     /// Those that belong before a segment that ends at `end_ms`, and were not given yet.
     pub(crate) fn before(&mut self, end_ms: i64) -> impl Iterator<Item = &'a str> + use<'a> {
         let (dates, first_ms, from) = (self.dates, self.first_ms, self.next);
+        let since_ms = self.since_ms;
         let rest = dates.lines.iter().skip(from);
         self.next += rest
             .clone()
@@ -246,6 +314,7 @@ impl<'a> Lines<'a> {
             .count();
         rest.take(self.next - from)
             .filter(move |line| line.is_shown_from(first_ms))
+            .filter(move |line| line.added_ms.is_none_or(|added| added >= since_ms))
             .map(|line| &*line.range.text)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use hls::{Blocking, Container, Feed, Presentation, Until};
+use hls::{Blocking, Container, Feed, Presentation, Skip, Until};
 
 /// A media playlist with parts, as its lines say.
 #[derive(Debug, Default)]
@@ -96,7 +96,8 @@ pub fn parse(text: &str) -> Playlist {
             | "#EXT-X-MAP"
             | "#EXT-X-KEY"
             | "#EXT-X-GAP"
-            | "#EXT-X-PROGRAM-DATE-TIME" => {}
+            | "#EXT-X-PROGRAM-DATE-TIME"
+            | "#EXT-X-DATERANGE" => {}
             uri if !uri.starts_with('#') => playlist.segments.push(Segment {
                 uri: line.to_owned(),
                 duration_ms: duration_ms.take().unwrap(),
@@ -327,8 +328,12 @@ impl Checker {
             rest -= segment.duration_ms;
             skippable += u64::from(rest >= playlist.skip_until_ms);
         }
-        let Some(delta) = &ready.delta else {
-            assert_eq!(skippable, 0);
+        assert_eq!(
+            ready.delta(Skip::Segments).is_some(),
+            ready.delta(Skip::Ranges).is_some()
+        );
+        let Some(delta) = ready.delta(Skip::Segments) else {
+            assert!(skippable == 0 || playlist.ended);
             return;
         };
         let delta = std::str::from_utf8(&delta.body).unwrap();

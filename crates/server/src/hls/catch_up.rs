@@ -64,7 +64,7 @@ pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Respon
             );
             Err(Problem::new(Reason::SegmentNotFound, detail))
         }
-        Playlist::Delta(_) => return None,
+        Playlist::Delta(..) => return None,
     })
 }
 
@@ -83,7 +83,7 @@ fn media(
     let skip = request
         .query
         .and_then(|query| Directives::parse(query).ok())
-        .is_some_and(|directives| directives.skip);
+        .is_some_and(|directives| directives.skip.is_some());
     let answer = shelf
         .playlist(container, ask, live, skip, hls.now())
         .ok_or_else(|| not_kept(name.as_str(), container))?

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use hls::{Container, Feed, PlaylistName, Presentation, Resource, Rung, Stats, Text};
+use hls::{Container, Feed, PlaylistName, Presentation, Resource, Rung, Skip, Stats, Text};
 use hub::Stream;
 use media::StreamName;
 use tokio::sync::{Notify, Semaphore, watch};
@@ -137,12 +137,12 @@ pub(crate) enum Playlist {
     Multivariant(Container),
     Named(PlaylistName),
     /// A delta update of a media playlist.
-    Delta(Feed),
+    Delta(Feed, Skip),
 }
 
 impl Playlist {
     /// How many there are at most.
-    const COUNT: usize = 4 + 2 * Feed::COUNT;
+    const COUNT: usize = 4 + 3 * Feed::COUNT;
 
     /// A number below [`Self::COUNT`], another one for each.
     pub(super) fn index(self) -> usize {
@@ -151,7 +151,8 @@ impl Playlist {
             Self::Multivariant(container) => of(container),
             Self::Named(PlaylistName::IFrames(container)) => 2 + of(container),
             Self::Named(PlaylistName::Media(feed)) => 4 + feed.index(),
-            Self::Delta(feed) => 4 + Feed::COUNT + feed.index(),
+            Self::Delta(feed, Skip::Segments) => 4 + Feed::COUNT + feed.index(),
+            Self::Delta(feed, Skip::Ranges) => 4 + 2 * Feed::COUNT + feed.index(),
         }
     }
 
@@ -160,7 +161,7 @@ impl Playlist {
         match self {
             Self::Multivariant(container) => container.into(),
             Self::Named(name) => name.feed(),
-            Self::Delta(feed) => feed,
+            Self::Delta(feed, _) => feed,
         }
     }
 }

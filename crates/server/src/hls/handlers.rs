@@ -88,15 +88,15 @@ async fn playlist(
             };
             cache_control = blocking::cache_control(&snapshot);
         }
-        if asked.skip && playlists.delta.is_some() {
-            which = Playlist::Delta(feed);
+        if let Some(skip) = asked.skip.filter(|skip| playlists.delta(*skip).is_some()) {
+            which = Playlist::Delta(feed, skip);
         }
     }
-    let text = match (which, &playlists.delta) {
-        (Playlist::Multivariant(_), _) => playlists.multivariant.as_ref(),
-        (Playlist::Named(PlaylistName::IFrames(_)), _) => playlists.iframes.as_ref(),
-        (Playlist::Delta(_), Some(delta)) => Some(delta),
-        (Playlist::Named(_) | Playlist::Delta(_), _) => Some(&playlists.media),
+    let text = match which {
+        Playlist::Multivariant(_) => playlists.multivariant.as_ref(),
+        Playlist::Named(PlaylistName::IFrames(_)) => playlists.iframes.as_ref(),
+        Playlist::Delta(_, skip) => playlists.delta(skip),
+        Playlist::Named(_) => Some(&playlists.media),
     };
     let Some(text) = text else {
         let detail = format!(

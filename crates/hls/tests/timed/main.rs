@@ -1,6 +1,8 @@
 //! Data messages in segments: in both containers, each once, with its time.
 #![allow(clippy::unwrap_used)]
 
+mod skip;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
