@@ -82,7 +82,12 @@ fn variants(text: &str) -> Vec<&str> {
 
 #[test]
 fn rungs_are_cut_at_the_same_pictures_and_every_frame_arrives() {
-    let server = Server::with_config(&format!("{SHORT_LIFE}{LADDER}"));
+    let kept = LADDER.replacen(
+        "always = true\n",
+        "dvr = \"1h\"\ndvr_min_free = \"0B\"\n",
+        1,
+    );
+    let server = Server::with_config(&format!("{SHORT_LIFE}{kept}"));
     let folder = tempfile::tempdir().unwrap();
     let (hd, sd) = (testdata("bframes.flv"), smaller(folder.path(), "25"));
     let mut publisher = publish(&server, &hd, &sd, "0");
@@ -128,6 +133,25 @@ fn rungs_are_cut_at_the_same_pictures_and_every_frame_arrives() {
         let (a, b) = (&hd.segments[number].0, &sd.segments[number].0);
         assert_eq!(a.duration_s, b.duration_s, "segment {number}");
         assert_eq!(a.date_time, b.date_time, "segment {number}");
+    }
+
+    // The same again from the disk: from the second segment that both have, by its date, to the fourth.
+    let [from, to] = [1, 3].map(|index| hd.segments[both[index]].0.date_time.clone().unwrap());
+    let query = format!("from={from}&to={to}");
+    let path = format!("/live/cam.m3u8?{query}");
+    let text = until("what was live", secs(10), || {
+        let answer = server.get(&path);
+        (answer.status == 200).then(|| answer.text())
+    });
+    let rungs = ["cam_hd", "cam_sd"].map(|rung| format!("cam/{rung}/fmp4.m3u8?{query}"));
+    assert_eq!(variants(&text), rungs, "{text}");
+    assert_eq!(probed_heights(&server, &path), ["180", "90"]);
+    for (rung, live) in rungs.iter().zip([hd, sd]) {
+        let mut past = Collector::new(&server.http, &format!("/live/{rung}"));
+        past.until_end(secs(10));
+        let bytes = past.segments.values().map(|(_, bytes)| bytes);
+        let then = both[1..3].iter().map(|number| &live.segments[number].1);
+        assert!(bytes.eq(then), "{rung}: {:?}", past.last);
     }
 }
 

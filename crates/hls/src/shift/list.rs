@@ -45,6 +45,18 @@ pub struct Missing {
     pub kept: Option<(WallTime, WallTime)>,
 }
 
+/// What a multivariant playlist says of a part of what is kept.
+#[derive(Clone, Debug)]
+pub struct Past(Multivariant);
+
+/// The multivariant playlist of a ladder of this name (its stream part) over what is kept of its rungs, whose
+/// media playlists are below the folders of the ladder and of their own names; links have no query.
+#[must_use]
+pub fn ladder(container: Container, name: &str, rungs: &[Past]) -> Text {
+    let says: Vec<&Multivariant> = rungs.iter().map(|Past(says)| says).collect();
+    playlist::ladder(container, name, &says)
+}
+
 /// What a playlist depends on, besides the segments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
@@ -120,7 +132,16 @@ impl Index {
     ///
     /// # Errors
     /// [`Missing`].
-    pub fn multivariant(&mut self, ask: Ask) -> Result<Text, Missing> {
+    pub fn multivariant(&self, ask: Ask) -> Result<Text, Missing> {
+        Ok(playlist::multivariant(&self.past(ask)?.0))
+    }
+
+    /// What the multivariant playlist over the same segments says, to be joined with that of other
+    /// streams ([`ladder`]).
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub fn past(&self, ask: Ask) -> Result<Past, Missing> {
         let span = self.span_of(ask).ok_or_else(|| self.missing())?;
         let target_ms = self.target_s() * 1_000;
         let mut meter = Meter::default();
@@ -159,7 +180,7 @@ impl Index {
             }),
             kind: VariantKind::Whole,
         };
-        Ok(playlist::multivariant(&Multivariant {
+        Ok(Past(Multivariant {
             container: self.container,
             independent,
             variants: vec![whole],

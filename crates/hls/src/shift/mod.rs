@@ -37,5 +37,5 @@ pub use ask::{Ask, AskError};
 pub use block::{BlockId, Head, Replayed};
 pub use index::{Found, Index, Kept, KeptKey, Progress};
 pub use line::{Flags, Line, LineError, Segment, Tracks};
-pub use list::{Live, Missing};
+pub use list::{Live, Missing, Past, ladder};
 pub use ranges::Said;

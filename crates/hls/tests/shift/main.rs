@@ -213,7 +213,7 @@ fn a_range_that_reaches_into_the_future_grows_to_its_end() {
 
 #[test]
 fn multivariant_playlists_have_the_rates_of_what_they_lead_to() {
-    let mut shelf = two_runs(Container::Fmp4);
+    let shelf = two_runs(Container::Fmp4);
     let ask = Ask::parse("start=-600").unwrap().unwrap();
     let text = shelf.index.multivariant(ask).unwrap();
     let text = std::str::from_utf8(&text.body).unwrap();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use hls::shift::{Answer, Ask, KeptKey, Live, Missing};
-use hls::{Container, Directives, Feed, PlaylistName, Text, WallTime};
+use hls::{Container, Directives, Feed, PlaylistName, Standing, Text, WallTime};
 use http::Method;
 use jiff::Timestamp;
+use media::StreamName;
 
 use super::dvr::{self, Shelf};
 use super::entry::Playlist;
@@ -27,7 +28,15 @@ pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Respon
         Target::Playlist(name, file) => (name, Playlist::Named(*file)),
         _ => return None,
     };
-    let ask = match (Ask::parse(query), dvr.window(name).is_zero()) {
+    let ladder = hls.is_ladder(name).then(|| hls.ladders().rungs_of(name));
+    let ladder = ladder.flatten();
+    // Of a ladder that is kept of which a rung is.
+    let is_kept = |name: &StreamName| !dvr.window(name).is_zero();
+    let is_kept = match &ladder {
+        Some(rungs) => rungs.iter().any(is_kept),
+        None => is_kept(name),
+    };
+    let ask = match (Ask::parse(query), !is_kept) {
         (Ok(None), _) => return None,
         (Ok(Some(_)), true) => {
             let detail = format!("nothing of {name} is kept beyond the live playlist (hls.dvr)");
@@ -41,9 +50,8 @@ pub(super) fn playlist(hls: &Hls, request: &Request<'_>) -> Option<Result<Respon
             return Some(Err(problem));
         }
     };
-    if hls.is_ladder(name) {
-        let detail = format!("{name} is a ladder; what is kept of its streams is played from each");
-        return Some(Err(Problem::new(Reason::SegmentNotFound, detail)));
+    if let (Some(rungs), Playlist::Multivariant(container)) = (&ladder, playlist) {
+        return Some(of_ladder(hls, rungs, container, ask, request));
     }
     let running = hls.get(name).is_some_and(|entry| entry.is_running());
     let live = if running { Live::Running } else { Live::Ended };
@@ -120,12 +128,64 @@ fn multivariant(
         .multivariant(container, ask)
         .ok_or_else(|| not_kept(name.as_str(), container))?
         .map_err(|nothing| missing(name.as_str(), live, nothing))?;
+    send_multivariant(hls, &text, ask, request)
+}
+
+/// The same of a ladder: of the rungs that have something there, but those that are refused now.
+fn of_ladder(
+    hls: &Hls,
+    rungs: &[StreamName],
+    container: Container,
+    ask: Ask,
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
+    let name = request.target.name();
+    let (mut found, mut nothing) = (Vec::new(), Vec::new());
+    for (index, rung) in rungs.iter().enumerate() {
+        let standing = hls.ladders().standing(name, index);
+        let live = hls.get(rung).is_some_and(|entry| entry.is_running());
+        let live = if live { Live::Running } else { Live::Ended };
+        let past = hls.shelf(rung).map(|shelf| shelf.past(container, ask));
+        nothing.push(match (standing, past) {
+            (Standing::Refused(why), _) => {
+                let detail = format!("{rung}: {why}");
+                Problem::new(Reason::SegmentNotFound, detail)
+            }
+            (_, None) => missing(rung.as_str(), live, Missing { kept: None }),
+            (_, Some(None)) => not_kept(rung.as_str(), container),
+            (_, Some(Some(Err(nothing)))) => missing(rung.as_str(), live, nothing),
+            (_, Some(Some(Ok(past)))) => {
+                found.push(past);
+                continue;
+            }
+        });
+    }
+    if found.is_empty() {
+        // What may come soon is worth waiting for.
+        let soon = nothing
+            .iter()
+            .position(|problem| problem.reason == Reason::NotReady);
+        let details: Vec<&str> = nothing.iter().map(|problem| &*problem.detail).collect();
+        let detail = format!("{name} is a ladder; {}", details.join("; "));
+        let problem = nothing.swap_remove(soon.unwrap_or(0));
+        return Err(Problem { detail, ..problem });
+    }
+    let text = hls::shift::ladder(container, name.stream(), &found);
+    send_multivariant(hls, &text, ask, request)
+}
+
+fn send_multivariant(
+    hls: &Hls,
+    text: &Text,
+    ask: Ask,
+    request: &Request<'_>,
+) -> Result<Response, Problem> {
     // What it leads to is asked for the same.
     let content = match request.links {
-        Some(query) => linked(&text, &format!("{}&{query}", ask.query()).into()),
+        Some(query) => linked(text, &format!("{}&{query}", ask.query()).into()),
         None => Content {
             cache_control: content::NO_CACHE.into(),
-            ..linked(&text, &ask.query().into())
+            ..linked(text, &ask.query().into())
         },
     };
     let response = content::send(&content, request.method, request.headers)?;

@@ -150,6 +150,12 @@ impl Ladders {
         Some(Arc::clone(shared))
     }
 
+    /// How this rung of a ladder stands to the others; out where the ladder has not begun.
+    pub(super) fn standing(&self, ladder: &StreamName, index: usize) -> Standing {
+        let begun = self.begun().get(ladder).cloned();
+        begun.map_or(Standing::Out, |shared| shared.standing(index))
+    }
+
     /// Forgets the ladders of which no rung is known.
     pub(super) fn sweep(&self, is_known: impl Fn(&StreamName) -> bool) {
         // Asked without the lock: who answers takes others.

@@ -84,6 +84,89 @@ fn pass(bench: &Bench, time: Duration) {
     bench.wall_ms.fetch_add(ms, Ordering::Relaxed);
 }
 
+/// As [`keeping`], with two streams joined to a ladder, also some that are not kept.
+fn keeping_ladders(folder: &Path) -> Bench {
+    let mut config = Config::default();
+    config.hls.dvr = Some(settings(folder));
+    let rule = |app: &str| {
+        let rungs = ["hd", "sd"].map(|rung| format!("{app}/{{name}}_{rung}"));
+        ::hls::LadderRule::new(&format!("{app}/{{name}}"), &rungs).unwrap()
+    };
+    config.hls.ladders = vec![rule("live"), rule("other")];
+    Bench::with(config, |_| {})
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_past_of_a_ladder_is_that_of_its_rungs() {
+    let folder = tempfile::tempdir().unwrap();
+    let bench = keeping_ladders(folder.path());
+    let early = bench.get("/live/cam.m3u8?start=-600").await;
+    assert_eq!(early.status, StatusCode::NOT_FOUND, "{}", early.text());
+    let hd = published(&bench, "live/cam_hd").await;
+    // One rung alone is a ladder, too.
+    let one = ok(&bench, "/live/cam.m3u8?start=-600").await;
+    assert_eq!(uris(&one), ["cam/cam_hd/fmp4.m3u8?start=-600"]);
+    let sd = published(&bench, "live/cam_sd").await;
+    let both = ok(&bench, "/live/cam.m3u8?start=-600").await;
+    let expected = ["hd", "sd"].map(|rung| format!("cam/cam_{rung}/fmp4.m3u8?start=-600"));
+    assert_eq!(uris(&both), expected);
+    assert_eq!(both.text().matches("RESOLUTION=320x180").count(), 2);
+    assert_eq!(both.header("cache-control"), "no-cache");
+    // Each is the past of its stream, below the ladder's name, cut and dated alike.
+    let mut dates = Vec::new();
+    for rung in &expected {
+        let past = ok(&bench, &format!("/live/{rung}")).await;
+        let folder = rung.rsplit_once('/').unwrap().0;
+        let alone = rung.strip_prefix("cam/").unwrap();
+        assert_eq!(past.body, ok(&bench, &format!("/live/{alone}")).await.body);
+        assert_eq!(uris(&past).len(), 5);
+        for uri in uris(&past) {
+            ok(&bench, &format!("/live/{folder}/{uri}")).await;
+        }
+        let lines = past.text().lines();
+        let dated =
+            lines.filter(|l| l.starts_with("#EXT-X-PROGRAM-DATE") || l.starts_with("#EXTINF"));
+        dates.push(dated.map(str::to_owned).collect::<Vec<_>>());
+    }
+    assert_eq!(dates[0], dates[1]);
+    assert!(!dates[0].is_empty());
+
+    // What is not there is said of each; what cannot be asked, as of any stream.
+    let none = bench
+        .get("/live/cam.m3u8?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z")
+        .await;
+    assert_eq!(none.status, StatusCode::NOT_FOUND);
+    for part in [
+        "live/cam is a ladder; ",
+        "nothing of live/cam_hd is kept there; there is ",
+        "; nothing of live/cam_sd is kept there",
+    ] {
+        assert!(none.text().contains(part), "{}", none.text());
+    }
+    let wrong = bench.get("/live/cam.m3u8?start=600").await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    let _other = bench.publish("other/cam_hd", "bframes.flv");
+    let other = bench.get("/other/cam.m3u8?start=-600").await;
+    assert_eq!(other.status, StatusCode::NOT_FOUND);
+    let why = "nothing of other/cam is kept beyond the live playlist (hls.dvr)";
+    assert!(other.text().contains(why), "{}", other.text());
+    let ts = bench.get("/live/cam.ts.m3u8?start=-600").await;
+    let why = "live/cam_sd is not kept as MPEG-TS (hls.dvr_formats)";
+    assert!(ts.text().contains(why), "{}", ts.text());
+
+    // Another process: nobody publishes, and the ladder is what was kept.
+    drop((hd, sd, bench));
+    let bench = keeping_ladders(folder.path());
+    assert_eq!(
+        bench.get("/live/cam.m3u8").await.status,
+        StatusCode::NOT_FOUND
+    );
+    let after = ok(&bench, "/live/cam.m3u8?start=-600").await;
+    assert_eq!(after.text(), both.text());
+    let past = ok(&bench, &format!("/live/{}", uris(&after)[1])).await;
+    assert!(past.text().ends_with("#EXT-X-ENDLIST\n"));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_stream_is_kept_without_viewers_and_its_names_stay_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();

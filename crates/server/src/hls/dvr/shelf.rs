@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hls::shift::{
-    Answer, Ask, BlockId, Found, Index, Kept, KeptKey, Live, Missing, Progress, Replayed,
+    Answer, Ask, BlockId, Found, Index, Kept, KeptKey, Live, Missing, Past, Progress, Replayed,
 };
 use hls::{Container, Text, WallTime};
 use media::StreamName;
@@ -87,6 +87,11 @@ impl Shelf {
         ask: Ask,
     ) -> Option<Result<Text, Missing>> {
         Some(self.index(container)?.multivariant(ask))
+    }
+
+    /// What the multivariant playlist over the same says, for that of a ladder.
+    pub(crate) fn past(&self, container: Container, ask: Ask) -> Option<Result<Past, Missing>> {
+        Some(self.index(container)?.past(ask))
     }
 
     /// Where the segment or init segment of this name is stored.
