@@ -40,6 +40,7 @@ mod remux_large;
 mod request_patterns;
 mod rtmp_out;
 mod rtmps;
+mod splices;
 mod timed;
 mod usage;
 mod web_players;

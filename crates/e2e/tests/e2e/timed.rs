@@ -37,7 +37,7 @@ fn object(properties: &[(&str, Value)]) -> Value {
     )
 }
 
-fn cue(ms: u32) -> Tag {
+pub(crate) fn cue(ms: u32) -> Tag {
     let about = [
         ("name", Value::from("goal")),
         ("at", Value::Number(ms.into())),
@@ -60,7 +60,7 @@ fn id3(ms: u32) -> Vec<u8> {
 }
 
 /// The tags that FFmpeg sends of six seconds, with these messages among them by their times.
-fn with_messages(messages: Vec<Tag>) -> Vec<Tag> {
+pub(crate) fn with_messages(messages: Vec<Tag>) -> Vec<Tag> {
     let mut tags = as_published(Version::V5, &testdata("bframes.flv"));
     for message in messages {
         let later = |tag: &Tag| tag.is_media() && tag.timestamp_ms > message.timestamp_ms;
@@ -199,10 +199,10 @@ fn evaluated(expression: &str) -> String {
 }
 
 /// SCTE 35 §14.2, a splice out of event 0x4800008f; and the splice in that ends it.
-const OUT: &str = "/DAvAAAAAAAA///wFAVIAACPf+/+c2nALv4AUsz1AAAAAAAKAAhDVUVJAAABNWLbowo=";
-const IN: &str = "/DAlAAAAAAAA///wCgVIAACPf18AAAAAAAoACENVRUkAAAE1RoLqWg==";
+pub(crate) const OUT: &str = "/DAvAAAAAAAA///wFAVIAACPf+/+c2nALv4AUsz1AAAAAAAKAAhDVUVJAAABNWLbowo=";
+pub(crate) const IN: &str = "/DAlAAAAAAAA///wCgVIAACPf18AAAAAAAoACENVRUkAAAE1RoLqWg==";
 
-fn ad_cue(ms: u32, section: &str) -> Tag {
+pub(crate) fn ad_cue(ms: u32, section: &str) -> Tag {
     let about = [
         ("type", Value::from("scte35")),
         ("cue", Value::from(section)),

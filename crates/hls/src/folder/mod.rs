@@ -1,4 +1,5 @@
-//! HLS folders, read: a playlist and what it names, as one stream of events. [`text`] writes playlists.
+//! HLS folders, read: a playlist and what it names, as one stream of events. [`text`] writes playlists,
+//! [`cues`] what they say of cues.
 //!
 //! ```text
 //! multivariant ─▶ variant of most bits/s ─▶ segments: MPEG-TS, or fMP4 with init segments ─┐
@@ -19,6 +20,7 @@
 //!
 //! Spec: RFC 8216.
 
+pub mod cues;
 mod file;
 mod lane;
 mod playlist;

@@ -3,7 +3,10 @@
 //! ```text
 //! #EXTM3U … #EXT-X-PLAYLIST-TYPE      head
 //! #EXT-X-MAP                          map, for fMP4, before the first segment that it holds for
-//! #EXT-X-DISCONTINUITY #EXTINF NAME   segment, each
+//! #EXT-X-DISCONTINUITY                where something breaks
+//! #EXT-X-PROGRAM-DATE-TIME            date, and
+//! #EXT-X-DATERANGE                    range of the cues in the segment, where the date is known
+//! #EXTINF NAME                        segment, each
 //! #EXT-X-ENDLIST                      END, when nothing follows
 //! ```
 //!
@@ -11,6 +14,10 @@
 
 use std::fmt::Write as _;
 use std::time::Duration;
+
+use crate::config::WallTime;
+use crate::date::rfc3339;
+use crate::timed::DateRange;
 
 /// The last line of a playlist that nothing follows in (§4.3.3.4).
 pub const END: &str = "#EXT-X-ENDLIST\n";
@@ -64,6 +71,16 @@ pub fn map(out: &mut String, name: &str) {
 /// Writes that what follows does not continue what came before (§4.3.2.3).
 pub fn discontinuity(out: &mut String) {
     out.push_str("#EXT-X-DISCONTINUITY\n");
+}
+
+/// Writes when the segment that follows began, in milliseconds since 1970 (§4.3.2.6).
+pub fn date(out: &mut String, at: WallTime) {
+    let _ = writeln!(out, "#EXT-X-PROGRAM-DATE-TIME:{}", rfc3339(at.0));
+}
+
+/// Writes a date range (§4.3.2.7).
+pub fn range(out: &mut String, range: &DateRange) {
+    let _ = writeln!(out, "#EXT-X-DATERANGE:{}", range.text);
 }
 
 /// Writes a segment; its duration to the millisecond, or to the microsecond where that is needed.

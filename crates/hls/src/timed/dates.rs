@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use media::DataMessage;
-use remux::timed::scte35::Kind;
+use remux::timed::scte35::{Kind, Splice};
 
 use super::cue::{self, Cue};
 use super::range::DateRange;
@@ -95,6 +95,12 @@ impl Dates {
         for (media_ms, cue) in std::mem::take(&mut self.waiting) {
             self.cue(cue, wall_at(media_ms));
         }
+    }
+
+    /// Takes a splice information section.
+    pub(crate) fn splice(&mut self, splice: Splice, section: &[u8], at_ms: i64) {
+        let section = section.to_vec();
+        self.cue(Cue::Splice { splice, section }, at_ms);
     }
 
     fn cue(&mut self, cue: Cue, at_ms: i64) {

@@ -305,6 +305,16 @@ impl Copy<'_> {
             let input = source.name();
             self.warn(&format!("{input}: {count} access unit{plural} {what}"));
         }
+        if finished.undated_cues > 0 {
+            let cues = match finished.undated_cues {
+                1 => "1 cue".to_owned(),
+                count => format!("{count} cues"),
+            };
+            let input = source.name();
+            self.warn(&format!(
+                "{input}: {cues} left out of the playlist; say with --date when it began"
+            ));
+        }
         // Of those left out some were never among them.
         let tracks = self.known.tracks.iter();
         Ok(Summary {

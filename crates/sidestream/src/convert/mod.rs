@@ -34,6 +34,7 @@ use std::time::Duration;
 
 pub use error::Error;
 pub use format::{InputFormat, NoTrackChoice, OutputFormat, TrackChoice};
+pub use hls::WallTime;
 pub use losses::Losses;
 pub use source::Source;
 
@@ -59,6 +60,9 @@ pub struct Job {
     pub faststart: bool,
     /// HLS: length that segments have at least.
     pub segment: Duration,
+    /// HLS: when the first access unit of the output was; the playlist then has dates, and date ranges for the
+    /// cues of the input.
+    pub date: Option<WallTime>,
     /// An existing output is replaced.
     pub overwrite: bool,
 }
@@ -76,6 +80,7 @@ impl Job {
             end: None,
             faststart: false,
             segment: Duration::from_secs(6),
+            date: None,
             overwrite: false,
         }
     }
@@ -108,6 +113,11 @@ impl Job {
                     .to_owned(),
             ));
         }
+        if self.date.is_some() && !matches!(format, OutputFormat::Hls | OutputFormat::HlsTs) {
+            return Err(Error::Usage(
+                "--date: is for an HLS folder; write to a name that ends with .m3u8".to_owned(),
+            ));
+        }
         if self
             .end
             .is_some_and(|end| end <= self.start.unwrap_or_default())
@@ -120,6 +130,7 @@ impl Job {
             format,
             faststart: self.faststart,
             segment: self.segment,
+            date: self.date,
             overwrite: self.overwrite,
         })
     }

@@ -1,5 +1,6 @@
 //! What is written: a container behind one face.
 
+mod dated;
 mod flv;
 mod fmp4;
 mod frames;
@@ -11,6 +12,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::hls::WallTime;
 use media::{AccessUnit, DataMessage, Rounding, Timescale, Track, TrackList};
 use remux::{LeftOut, TimedMetadata};
 
@@ -50,6 +52,8 @@ pub(super) struct Finished {
     pub(super) bytes: u64,
     /// Units that were left out because their NAL unit lengths do not add up.
     pub(super) damaged_units: u64,
+    /// Cues that a playlist could have said with a date.
+    pub(super) undated_cues: usize,
 }
 
 /// How the output is to be made.
@@ -58,6 +62,8 @@ pub(super) struct Layout {
     pub(super) format: OutputFormat,
     pub(super) faststart: bool,
     pub(super) segment: Duration,
+    /// When the first unit of an HLS folder was.
+    pub(super) date: Option<WallTime>,
     pub(super) overwrite: bool,
 }
 
@@ -93,7 +99,7 @@ impl Target {
         let mut sink: Box<dyn Sink> = match self {
             Self::Folder(folder) => {
                 let is_ts = layout.format == OutputFormat::HlsTs;
-                Box::new(hls::Hls::new(folder, is_ts, layout.segment))
+                Box::new(hls::Hls::new(folder, is_ts, layout))
             }
             Self::File(output) => match layout.format {
                 OutputFormat::Flv => Box::new(flv::Flv::new(*output, begin)?),

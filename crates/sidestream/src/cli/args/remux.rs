@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use sidestream::convert::{InputFormat, OutputFormat, TrackChoice};
+use sidestream::convert::{InputFormat, OutputFormat, TrackChoice, WallTime};
 
 use super::parse_time;
 
@@ -54,6 +54,9 @@ pub(in crate::cli) struct Remux {
     /// HLS: length that segments have at least
     #[arg(long, value_name = "TIME", default_value = "6s", value_parser = parse_time)]
     pub(in crate::cli) segment: Duration,
+    /// HLS: when the first frame of OUT was, as 2026-11-20T19:30:00Z; cues become date ranges
+    #[arg(long, value_name = "DATE", value_parser = parse_date)]
+    pub(in crate::cli) date: Option<WallTime>,
     /// Fail when the input is damaged
     #[arg(long)]
     pub(in crate::cli) strict: bool,
@@ -78,6 +81,13 @@ fn output_format() -> impl TypedValueParser<Value = OutputFormat> {
             .find(|format| format.name() == name)
             .ok_or("unknown")
     })
+}
+
+/// A date of RFC 3339.
+fn parse_date(text: &str) -> Result<WallTime, String> {
+    let date: Result<jiff::Timestamp, _> = text.parse();
+    let wrong = |_| format!("{text:?} is no date with an offset; write 2026-11-20T19:30:00Z");
+    Ok(WallTime(date.map_err(wrong)?.as_millisecond()))
 }
 
 /// A place in a file: a duration, or `1:30`, `00:01:30.500`.

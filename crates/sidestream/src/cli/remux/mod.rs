@@ -59,6 +59,7 @@ fn job(args: &Remux) -> Result<Job, String> {
     job.end = args.end;
     job.faststart = args.faststart;
     job.segment = args.segment;
+    job.date = args.date;
     job.overwrite = args.overwrite;
     if args.fragment {
         job.to = match args.to.or_else(|| OutputFormat::of_name(&args.output)) {

@@ -126,7 +126,7 @@ impl Sink for Flv {
         }
         Ok(Finished {
             bytes: self.output.finish()?,
-            damaged_units: 0,
+            ..Finished::default()
         })
     }
 }

@@ -213,6 +213,7 @@ impl Sink for Fmp4 {
         Ok(Finished {
             bytes: self.output.finish()?,
             damaged_units: self.fragments.damaged(),
+            ..Finished::default()
         })
     }
 }

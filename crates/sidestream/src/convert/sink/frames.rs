@@ -99,6 +99,7 @@ impl Sink for Frames {
         Ok(Finished {
             bytes: self.output.finish()?,
             damaged_units: self.damaged,
+            ..Finished::default()
         })
     }
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hls::WallTime;
 use hls::folder::text::{self, Head, Kind};
-use media::{AccessUnit, Dts, TrackList};
+use media::{AccessUnit, DataMessage, Dts, TrackList};
 use remux::{LeftOut, TimedMetadata, mp4};
 
+use super::dated::Dated;
 use super::fmp4::Fragments;
 use super::ts::Packets;
-use super::{Finished, Sink, advise, cutting, ninety_khz};
+use super::{Finished, Layout, Sink, advise, cutting, ninety_khz};
 use crate::convert::Error;
 use crate::convert::output::{Output, refuse_existing};
 
@@ -88,6 +90,9 @@ pub(super) struct Hls {
     bytes: u64,
     /// The next segment does not continue the last one.
     breaks: bool,
+    /// When the first unit was, where that is known.
+    date: Option<WallTime>,
+    dated: Dated,
 }
 
 /// The segment that is written.
@@ -104,8 +109,8 @@ struct Segment {
 }
 
 impl Hls {
-    pub(super) fn new(folder: Folder, is_ts: bool, segment: Duration) -> Self {
-        let shortest = i64::try_from(segment.as_millis()).unwrap_or(i64::MAX / 90) * 90;
+    pub(super) fn new(folder: Folder, is_ts: bool, layout: Layout) -> Self {
+        let shortest = i64::try_from(layout.segment.as_millis()).unwrap_or(i64::MAX / 90) * 90;
         Self {
             folder,
             mux: match is_ts {
@@ -122,6 +127,8 @@ impl Hls {
             inits: 0,
             bytes: 0,
             breaks: false,
+            date: layout.date,
+            dated: Dated::new(layout.date),
         }
     }
 
@@ -152,6 +159,7 @@ impl Hls {
         };
         let len = (end - segment.start).max(0);
         self.longest = self.longest.max(len);
+        self.dated.end(self.lines.len(), segment.start, len);
         text::segment(&mut self.lines, &segment.name, duration(len));
         self.bytes += segment.output.finish()?;
         Ok(())
@@ -161,6 +169,7 @@ impl Hls {
         if std::mem::take(&mut self.breaks) && self.count > 0 {
             text::discontinuity(&mut self.lines);
         }
+        self.dated.begin(start);
         self.count += 1;
         let extension = match &mut self.mux {
             Mux::Ts(packets) => {
@@ -199,7 +208,8 @@ impl Hls {
         Ok(())
     }
 
-    fn playlist(&self) -> String {
+    /// The playlist, and how many cues it cannot say.
+    fn playlist(&mut self) -> (String, usize) {
         let mut out = String::new();
         text::head(
             &mut out,
@@ -210,7 +220,11 @@ impl Hls {
                 target_s: text::rounded_s(duration(self.longest)),
             },
         );
-        out + &self.lines + text::END
+        let dated = std::mem::replace(&mut self.dated, Dated::new(None));
+        match self.date {
+            Some(_) => (out + &dated.lines(&self.lines) + text::END, 0),
+            None => (out + &self.lines + text::END, dated.cues()),
+        }
     }
 }
 
@@ -287,7 +301,13 @@ impl Sink for Hls {
         Ok(())
     }
 
+    fn data(&mut self, message: &Arc<DataMessage>) -> Result<(), Error> {
+        self.dated.message(message);
+        Ok(())
+    }
+
     fn timed(&mut self, metadata: &Arc<TimedMetadata>) -> Result<(), Error> {
+        self.dated.timed(metadata);
         match &mut self.mux {
             Mux::Ts(packets) if self.open.is_some() => packets.timed(metadata),
             // Between two segments there is no place.
@@ -300,6 +320,7 @@ impl Sink for Hls {
     fn discontinuity(&mut self) -> Result<(), Error> {
         self.end(None)?;
         self.breaks = true;
+        self.dated.discontinuity();
         if let Mux::Ts(packets) = &mut self.mux {
             packets.discontinuity();
         }
@@ -308,7 +329,7 @@ impl Sink for Hls {
 
     fn finish(mut self: Box<Self>) -> Result<Finished, Error> {
         self.end(None)?;
-        let playlist = self.playlist();
+        let (playlist, undated_cues) = self.playlist();
         let damaged_units = match &self.mux {
             Mux::Ts(packets) => packets.damaged,
             Mux::Fmp4(fragments) => fragments.damaged(),
@@ -317,6 +338,7 @@ impl Sink for Hls {
         Ok(Finished {
             bytes,
             damaged_units,
+            undated_cues,
         })
     }
 }

@@ -100,6 +100,7 @@ impl Sink for Mp4 {
             return Ok(Finished {
                 bytes: self.output.finish()?,
                 damaged_units,
+                ..Finished::default()
             });
         }
         let (last, front) = muxer.finish_in_front(&[]);
@@ -110,6 +111,7 @@ impl Sink for Mp4 {
         Ok(Finished {
             bytes: output.finish()?,
             damaged_units,
+            ..Finished::default()
         })
     }
 }

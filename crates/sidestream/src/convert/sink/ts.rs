@@ -146,6 +146,7 @@ impl Sink for Ts {
         Ok(Finished {
             bytes: self.output.finish()?,
             damaged_units: self.packets.damaged,
+            ..Finished::default()
         })
     }
 }
