@@ -300,30 +300,11 @@ pub fn established(port: u16) -> usize {
 }
 
 /// The `ADDR:PORT` that follows a sentence in a log line.
-fn address_after(line: &str, sentence: &str) -> Option<String> {
+pub fn address_after(line: &str, sentence: &str) -> Option<String> {
     let (_, rest) = line.split_once(sentence)?;
     let is_part = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | '[' | ']');
     let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
     let address = rest[..end].trim_end_matches(['.', ':']);
     address.parse::<std::net::SocketAddr>().ok()?;
     Some(address.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::address_after;
-
-    #[test]
-    fn the_address_is_found_in_text_and_in_json() {
-        let sentence = "rtmp listening on ";
-        let json = r#"{"level":"INFO","fields":{"message":"rtmp listening on 127.0.0.1:40123"}}"#;
-        let found = address_after(json, sentence);
-        assert_eq!(found.as_deref(), Some("127.0.0.1:40123"));
-        let text = "10:15:02.421 INFO  rtmp listening on [::1]:1935 tls=no";
-        assert_eq!(address_after(text, sentence).as_deref(), Some("[::1]:1935"));
-        assert_eq!(
-            address_after("http listening on 0.0.0.0:8080", sentence),
-            None
-        );
-    }
 }

@@ -4,19 +4,20 @@ use std::path::Path;
 use std::process::Command;
 
 fn prints(name: &str, expected: &str) {
-    // Through cargo: with a selection of tests it would not build the examples by itself.
-    let output = Command::new(env!("CARGO"))
-        .args([
-            "run",
-            "--quiet",
-            "--package",
-            "sidestream",
-            "--example",
-            name,
-        ])
+    // Built here: cargo does not build them beside a selection of tests. With the features of the whole
+    // workspace, so that what all other tests were built from is used again.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--example", name])
+        .args((!cfg!(debug_assertions)).then_some("--release"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs this test");
+    let errors = String::from_utf8_lossy(&built.stderr);
+    assert!(built.status.success(), "{name}: {errors}");
+    let binary = Path::new(env!("CARGO_BIN_EXE_sidestream")).with_file_name("examples");
+    let output = Command::new(binary.join(name))
+        .output()
+        .expect("it was built");
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{name}: {errors}");
     let printed = String::from_utf8_lossy(&output.stdout);
@@ -47,4 +48,15 @@ fn subscribe_gets_them_all() {
 #[test]
 fn push_reaches_the_other_relay() {
     prints("push_and_events", "live/copy: 1 track");
+}
+
+#[test]
+fn every_example_is_run_above() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let files = std::fs::read_dir(folder).expect("beside the crate");
+    let names = files.map(|file| file.expect("a file").file_name().into_string());
+    let mut names: Vec<String> = names.map(|name| name.expect("UTF-8")).collect();
+    names.sort();
+    let run = ["embed", "publish_frames", "push_and_events", "subscribe"];
+    assert_eq!(names, run.map(|name| format!("{name}.rs")));
 }
