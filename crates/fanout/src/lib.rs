@@ -8,9 +8,11 @@
 //!           reader (slow)              new reader                  reader (up to date)
 //! ```
 //!
-//! - The writer never waits. What is bounded is the ring: in bytes and in media time.
+//! - The ring makes no writer wait. What is bounded is the ring: in bytes and in media time.
 //! - A reader that falls out of the ring is told how many items it missed and resumes at the
 //!   newest *join point*, with the header (what a late joiner must know) that was valid there.
+//! - A reader can ask for every item ([`Ring::whole_reader`]: recordings, segments). Then only the
+//!   bytes bound what it has not read, and the writer may wait for it ([`Ring::poll_relieved`]).
 //! - Readers are few (workers, segmenters, push targets), not viewers: so one mutex guards a ring,
 //!   and a push costs one lock, however many viewers stand behind the readers.
 //! - With readers up to date, no more is kept than the last [`Config::keep_joins`] join points
@@ -22,6 +24,7 @@
 //! Generic over the item: this crate knows nothing of media, and nothing of tokio (readers
 //! register a [`std::task::Waker`]). Deliberately absent: clocks, threads, queues per reader.
 
+mod pressure;
 mod reader;
 mod ready;
 mod ring;

@@ -1,5 +1,6 @@
 //! The reader side of the ring.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 
@@ -71,10 +72,27 @@ impl<T: Entry, H> Reader<T, H> {
         poll_fn(|cx| self.poll_read(cx, out, max)).await
     }
 
+    /// Ready when this reader wants every item ([`crate::Ring::whole_reader`]) and is more than half
+    /// of the ring's bytes behind: it should read now. Otherwise the waker is kept.
+    pub fn poll_pressed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match lock(&self.shared).is_pressed(self.id, cx.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+
     /// Items between this reader and the writer.
     #[must_use]
     pub fn backlog(&self) -> u64 {
         lock(&self.shared).backlog(self.id)
+    }
+}
+
+impl<T: Entry, H> fmt::Debug for Reader<T, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use crate::pressure::Whole;
 use crate::reader::Reader;
 use crate::sync::{Arc, Mutex, lock};
 
@@ -43,7 +44,7 @@ pub enum JoinAt {
 /// One writer at a time is the caller's business: pushes from several threads are safe, their
 /// order is then theirs to agree on.
 pub struct Ring<T, H> {
-    shared: Arc<Mutex<State<T, H>>>,
+    pub(crate) shared: Arc<Mutex<State<T, H>>>,
 }
 
 impl<T, H> Clone for Ring<T, H> {
@@ -55,7 +56,7 @@ impl<T, H> Clone for Ring<T, H> {
 }
 
 pub(crate) struct State<T, H> {
-    config: Config,
+    pub(crate) config: Config,
     slots: VecDeque<Slot<T, H>>,
     /// Sequence number of `slots[0]`.
     first: u64,
@@ -65,8 +66,12 @@ pub(crate) struct State<T, H> {
     /// Time of `slots[0]`: a push must not touch an item of seconds ago, whose memory is cold.
     first_time_ms: i64,
     header: std::sync::Arc<H>,
-    cursors: Vec<Option<Cursor>>,
-    closed: bool,
+    pub(crate) cursors: Vec<Option<Cursor>>,
+    pub(crate) closed: bool,
+    /// Bytes pushed since the ring began.
+    pub(crate) pushed: u64,
+    /// The writer's side, where it waits for those who want every item.
+    pub(crate) relief: Option<Waker>,
 }
 
 struct Slot<T, H> {
@@ -78,13 +83,15 @@ struct Slot<T, H> {
 }
 
 /// A reader's place; lives in the ring so that the writer knows what is still wanted.
-struct Cursor {
-    place: Place,
+pub(crate) struct Cursor {
+    pub(crate) place: Place,
     waker: Option<Waker>,
+    /// What it must be known by when it wants every item.
+    pub(crate) whole: Option<Whole>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+pub(crate) enum Place {
     /// The reader's next item.
     At(u64),
     /// Waits for the first join point at or after this item; `missed` items are to be reported.
@@ -117,6 +124,8 @@ impl<T: Entry, H> Ring<T, H> {
                 header: std::sync::Arc::new(header),
                 cursors: Vec::new(),
                 closed: false,
+                pushed: 0,
+                relief: None,
             })),
         }
     }
@@ -148,6 +157,7 @@ impl<T: Entry, H> Ring<T, H> {
         let mut state = lock(&self.shared);
         state.closed = true;
         state.wake();
+        state.relieve();
     }
 
     /// Whether [`Ring::close`] was called.
@@ -172,6 +182,25 @@ impl<T: Entry, H> Ring<T, H> {
     /// gap nor repetition.
     #[must_use]
     pub fn reader(&self, at: JoinAt) -> Reader<T, H> {
+        self.attach(at, None)
+    }
+
+    /// A new reader that wants every item. What it has not read is kept as long as the bound in
+    /// bytes allows, whatever its time, and the writer can wait for it
+    /// ([`Ring::poll_relieved`]).
+    #[must_use]
+    pub fn whole_reader(&self, at: JoinAt) -> Reader<T, H> {
+        self.attach(at, Some(Whole::default()))
+    }
+
+    /// A reader that is not read: while it lives, the ring keeps all that comes, as far as its bytes
+    /// allow, for [`JoinAt::Oldest`]. The writer does not wait for it.
+    #[must_use]
+    pub fn holder(&self) -> Reader<T, H> {
+        self.attach(JoinAt::Oldest, Some(Whole::given_up()))
+    }
+
+    fn attach(&self, at: JoinAt, whole: Option<Whole>) -> Reader<T, H> {
         let mut state = lock(&self.shared);
         let next = state.next();
         let from = match at {
@@ -179,9 +208,14 @@ impl<T: Entry, H> Ring<T, H> {
             JoinAt::Oldest => state.joins.front().copied().unwrap_or(next),
             JoinAt::Next => next,
         };
+        let whole = whole.map(|mut whole| {
+            whole.taken = state.pushed_before(from);
+            whole
+        });
         let cursor = Some(Cursor {
             place: Place::Joining { from, missed: 0 },
             waker: None,
+            whole,
         });
         let free = state.cursors.iter().position(Option::is_none);
         let id = match free.and_then(|id| Some((id, state.cursors.get_mut(id)?))) {
@@ -204,6 +238,13 @@ impl<T: Entry, H> State<T, H> {
         self.first + self.slots.len() as u64
     }
 
+    /// Bytes that were pushed before this item.
+    pub(crate) fn pushed_before(&self, number: u64) -> u64 {
+        let index = usize::try_from(number.saturating_sub(self.first)).unwrap_or(usize::MAX);
+        let ahead: usize = self.slots.iter().skip(index).map(|slot| slot.size).sum();
+        self.pushed - ahead as u64
+    }
+
     fn append(&mut self, item: T) {
         let size = item.size_bytes();
         let join = item
@@ -213,6 +254,7 @@ impl<T: Entry, H> State<T, H> {
             self.joins.push_back(self.next());
         }
         self.bytes += size;
+        self.pushed += size as u64;
         let time_ms = item.time_ms();
         if self.slots.is_empty() {
             self.first_time_ms = time_ms;
@@ -232,33 +274,31 @@ impl<T: Entry, H> State<T, H> {
             .len()
             .saturating_sub(self.config.keep_joins.max(1));
         let kept_join = self.joins.get(joins_to_drop).copied();
-        let wanted = self
-            .cursors
-            .iter()
-            .flatten()
-            .map(|cursor| match cursor.place {
+        let (mut wanted, mut whole) = (kept_join.unwrap_or(u64::MAX), u64::MAX);
+        for cursor in self.cursors.iter().flatten() {
+            let place = match cursor.place {
                 Place::At(next) => next,
                 Place::Joining { from, .. } => from,
-            });
-        let wanted = wanted
-            .min()
-            .unwrap_or(u64::MAX)
-            .min(kept_join.unwrap_or(u64::MAX));
+            };
+            wanted = wanted.min(place);
+            if cursor.whole.is_some() {
+                whole = whole.min(place);
+            }
+        }
         while self.first < wanted && kept_join.is_some() && !self.slots.is_empty() {
             self.drop_first();
         }
         // The newest item always stays, whatever its size.
-        while self.slots.len() > 1 && self.is_over_bounds() {
+        while self.slots.len() > 1
+            && (self.bytes > self.config.max_bytes || (self.first < whole && self.is_too_long()))
+        {
             self.drop_first();
         }
     }
 
-    fn is_over_bounds(&self) -> bool {
-        let Some(last) = self.slots.back() else {
-            return false;
-        };
-        let time = last.time_ms.saturating_sub(self.first_time_ms);
-        self.bytes > self.config.max_bytes || time > self.config.max_time_ms
+    fn is_too_long(&self) -> bool {
+        let newest = self.slots.back().map_or(0, |last| last.time_ms);
+        newest.saturating_sub(self.first_time_ms) > self.config.max_time_ms
     }
 
     fn drop_first(&mut self) {
@@ -280,12 +320,14 @@ impl<T: Entry, H> State<T, H> {
                 waker.wake();
             }
         }
+        self.press();
     }
 
     pub(crate) fn remove(&mut self, id: usize) {
         if let Some(cursor) = self.cursors.get_mut(id) {
             *cursor = None;
         }
+        self.relieve();
     }
 
     /// Moves reader `id` on; items go to `out`, at most `max` of them.
@@ -317,6 +359,7 @@ impl<T: Entry, H> State<T, H> {
                         0
                     };
                     cursor.place = Place::Joining { from: next, missed };
+                    self.moved(id, next);
                     return if self.closed {
                         Found::Closed
                     } else {
@@ -331,20 +374,20 @@ impl<T: Entry, H> State<T, H> {
                 cursor.place = Place::At(join);
                 let index = usize::try_from(join - first).unwrap_or(usize::MAX);
                 let header = self.slots.get(index).and_then(|slot| slot.join.clone());
+                self.moved(id, join);
                 let header = header.unwrap_or_else(|| std::sync::Arc::clone(&self.header));
                 Found::Join { header, missed }
             }
             Place::At(at) if at < next => {
                 let start = usize::try_from(at - first).unwrap_or(usize::MAX);
                 let before = out.len();
-                out.extend(
-                    self.slots
-                        .iter()
-                        .skip(start)
-                        .take(max)
-                        .map(|slot| slot.item.clone()),
-                );
+                let mut taken = 0;
+                out.extend(self.slots.iter().skip(start).take(max).map(|slot| {
+                    taken += slot.size as u64;
+                    slot.item.clone()
+                }));
                 cursor.place = Place::At(at + (out.len() - before) as u64);
+                self.took(id, taken);
                 Found::Items
             }
             Place::At(_) if self.closed => Found::Closed,

@@ -127,6 +127,57 @@ fn push_wakes_every_waiting_reader() {
     });
 }
 
+/// A writer that waits for who wants every item goes on when that one has read, and nothing is lost
+/// though the ring has room for two. At most two preemptions, or it would take a minute.
+///
+/// Fails when: `read` does not wake the writer; `poll_relieved` gives the lock back between looking
+/// and keeping the waker.
+#[test]
+fn writer_that_waits_loses_nothing_and_goes_on() {
+    let mut model = loom::model::Builder::new();
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let ring = ring(2);
+        let mut reader = ring.whole_reader(JoinAt::Newest);
+        let writer = thread::spawn(move || {
+            for number in 0..3_u64 {
+                if number.is_multiple_of(2) {
+                    ring.set_header(Arc::new(number));
+                }
+                ring.push(Item(number));
+                block_on(poll_fn(|cx| ring.poll_relieved(cx)));
+            }
+            ring.close();
+        });
+        assert_eq!(read_all(&mut reader), (vec![0, 1, 2], 0));
+        writer.join().unwrap();
+    });
+}
+
+/// A reader that only looks when it is pressed is woken.
+///
+/// Fails when: `push` wakes before the item counts; `poll_pressed` gives the lock back between
+/// looking and keeping the waker.
+#[test]
+fn reader_that_gathers_is_woken_when_it_is_behind() {
+    loom::model(|| {
+        let ring = ring(2);
+        ring.push(Item(0));
+        let mut reader = ring.whole_reader(JoinAt::Newest);
+        let mut items = Vec::new();
+        while reader.try_read(&mut items, 9).is_some() {}
+        let writer = thread::spawn(move || {
+            ring.push(Item(1));
+            ring.push(Item(2));
+            ring
+        });
+        block_on(poll_fn(|cx| reader.poll_pressed(cx)));
+        while reader.try_read(&mut items, 9).is_some() {}
+        assert_eq!(items.len(), 3);
+        writer.join().unwrap();
+    });
+}
+
 /// An overrun is said exactly, and what follows it starts at a join point with its header.
 ///
 /// Fails when: a reader that was overrun goes on with the oldest item left; what it missed is

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 
 use fanout::{Config, Entry, JoinAt, Read, Reader, Ring};
 use proptest::prelude::*;
@@ -59,6 +61,31 @@ fn drain(reader: &mut Reader<Item, u64>) -> (Vec<u64>, Vec<(u64, u64)>) {
         }
     }
     (items.iter().map(|item| item.number).collect(), joins)
+}
+
+/// Whether a poll was ready, and how often its waker was woken since.
+struct Polled {
+    ready: bool,
+    woken: Arc<AtomicUsize>,
+}
+
+fn polled(poll: impl FnOnce(&mut Context<'_>) -> Poll<()>) -> Polled {
+    struct Count(Arc<AtomicUsize>);
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+    let woken = Arc::new(AtomicUsize::new(0));
+    let waker = Waker::from(Arc::new(Count(Arc::clone(&woken))));
+    let ready = poll(&mut Context::from_waker(&waker)).is_ready();
+    Polled { ready, woken }
+}
+
+impl Polled {
+    fn woken(&self) -> usize {
+        self.woken.load(Ordering::SeqCst)
+    }
 }
 
 #[test]
@@ -245,4 +272,95 @@ proptest! {
             }
         }
     }
+}
+
+/// A second of time, and ten items of bytes.
+const SHORT: Config = Config {
+    max_bytes: 1_000,
+    max_time_ms: 200,
+    keep_joins: 1,
+};
+
+#[test]
+fn who_wants_every_item_is_bounded_by_bytes_and_not_by_time() {
+    let (ring, other) = (ring(SHORT), ring(SHORT));
+    let mut whole = ring.whole_reader(JoinAt::Oldest);
+    let mut plain = other.reader(JoinAt::Oldest);
+    // 10 items: all the bytes there are, and twice the time.
+    (0..10).for_each(|n| push(&ring, n));
+    (0..10).for_each(|n| push(&other, n));
+    assert_eq!(drain(&mut whole), ((0..10).collect(), vec![(0, 0)]));
+    assert_eq!(drain(&mut plain), (vec![], vec![]), "its start is gone");
+    push(&ring, 10);
+    // Nobody wants what is old any more.
+    push(&ring, 11);
+    assert!(ring.size_bytes() <= 600, "{}", ring.size_bytes());
+    // One item too much.
+    (12..=22).for_each(|n| push(&ring, n));
+    assert_eq!(drain(&mut whole), (vec![20, 21, 22], vec![(20, 10)]));
+}
+
+#[test]
+fn a_reader_half_the_ring_behind_is_woken_and_waited_for() {
+    let ring = ring(SHORT);
+    push(&ring, 0);
+    let mut whole = ring.whole_reader(JoinAt::Oldest);
+    let mut plain = ring.reader(JoinAt::Oldest);
+    drain(&mut whole);
+    drain(&mut plain);
+    (1..=5).for_each(|n| push(&ring, n));
+    let pressed = polled(|cx| whole.poll_pressed(cx));
+    assert!(!pressed.ready && polled(|cx| ring.poll_relieved(cx)).ready);
+    push(&ring, 6);
+    assert_eq!(pressed.woken(), 1);
+    assert!(polled(|cx| whole.poll_pressed(cx)).ready);
+    let relieved = polled(|cx| ring.poll_relieved(cx));
+    assert!(!relieved.ready);
+    // One of six is enough.
+    let mut items = Vec::new();
+    whole.try_read(&mut items, 1);
+    assert_eq!(relieved.woken(), 1);
+    assert!(polled(|cx| ring.poll_relieved(cx)).ready);
+    assert!(
+        !polled(|cx| plain.poll_pressed(cx)).ready,
+        "it is behind and does not mind"
+    );
+}
+
+#[test]
+fn a_reader_that_stands_still_is_given_up_until_it_reads() {
+    let ring = ring(SHORT);
+    push(&ring, 0);
+    let mut whole = ring.whole_reader(JoinAt::Oldest);
+    drain(&mut whole);
+    (1..=6).for_each(|n| push(&ring, n));
+    ring.give_up_on_readers();
+    push(&ring, 7);
+    assert!(polled(|cx| ring.poll_relieved(cx)).ready);
+    drain(&mut whole);
+    (8..=13).for_each(|n| push(&ring, n));
+    let relieved = polled(|cx| ring.poll_relieved(cx));
+    assert!(!relieved.ready, "it counts again");
+    drop(whole);
+    assert_eq!(relieved.woken(), 1);
+    let mut last = ring.whole_reader(JoinAt::Newest);
+    drain(&mut last);
+    (14..=19).for_each(|n| push(&ring, n));
+    let relieved = polled(|cx| ring.poll_relieved(cx));
+    assert!(!relieved.ready);
+    ring.close();
+    assert_eq!(relieved.woken(), 1, "after the end nobody waits");
+}
+
+#[test]
+fn while_it_is_held_a_ring_keeps_what_it_has_room_for() {
+    let ring = ring(SHORT);
+    let holder = ring.holder();
+    (0..10).for_each(|n| push(&ring, n));
+    assert!(polled(|cx| ring.poll_relieved(cx)).ready);
+    let (items, _) = drain(&mut ring.whole_reader(JoinAt::Oldest));
+    assert_eq!(items, (0..10).collect::<Vec<_>>());
+    drop(holder);
+    push(&ring, 10);
+    assert_eq!(ring.size_bytes(), 100, "nobody wants the others");
 }

@@ -265,6 +265,7 @@ impl Publisher {
         if let Some(owner) = writer.owned_by(self.id) {
             owner.last_received = now;
         }
+        writer.has_begun(now);
         let is_first = writer.session == Session::Starting;
         if is_first || placed.jump.is_some() {
             writer.clock_ms = Some(time_ms);

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use fanout::{JoinAt, Ring};
@@ -63,8 +64,8 @@ impl Stream {
         );
         Self {
             name,
+            writer: Mutex::new(Writer::new(config.max_tracks, &ring)),
             ring,
-            writer: Mutex::new(Writer::new(config.max_tracks)),
             viewers: Arc::new(Viewers::new(viewer_ids)),
             hurried: Arc::default(),
         }
@@ -133,11 +134,25 @@ impl Stream {
         Subscriber::new(self.ring.reader(at), Some(Hurry::new(&self.hurried)))
     }
 
-    /// As [`Stream::subscribe`], for a reader that does not mind when frames come some tens of
-    /// milliseconds late: what makes segments or files.
+    /// As [`Stream::subscribe`], for a reader that wants every frame and does not mind when they
+    /// come some tens of milliseconds late: what makes segments or files. The ring keeps what it
+    /// has not read however old it is, and who publishes can wait for it
+    /// ([`Stream::poll_relieved`]).
     #[must_use]
     pub fn subscribe_unhurried(&self, at: JoinAt) -> Subscriber {
-        Subscriber::new(self.ring.reader(at), None)
+        Subscriber::new(self.ring.whole_reader(at), None)
+    }
+
+    /// Ready when no reader that wants every frame is half of the ring's bytes behind. Whoever feeds
+    /// a publisher from a network waits here before it reads on: a burst would run over them. It
+    /// must not wait for ever ([`Stream::give_up_on_readers`]).
+    pub fn poll_relieved(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.ring.poll_relieved(cx)
+    }
+
+    /// [`Stream::poll_relieved`] waits no more for those who are behind now, until they have read.
+    pub fn give_up_on_readers(&self) {
+        self.ring.give_up_on_readers();
     }
 
     /// Frames are wanted at once while this is held: for a reader that was

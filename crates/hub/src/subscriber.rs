@@ -88,6 +88,12 @@ impl Subscriber {
         poll_fn(|cx| self.poll_read(cx, out)).await
     }
 
+    /// Waits until this reader, when it wants every frame ([`crate::Stream::subscribe_unhurried`]),
+    /// is so far behind that it should read now: for who gathers. Cancel safe: it only waits.
+    pub async fn pressed(&mut self) {
+        poll_fn(|cx| self.reader.poll_pressed(cx)).await;
+    }
+
     /// Frames between this reader and the publisher.
     #[must_use]
     pub fn backlog(&self) -> u64 {

@@ -8,7 +8,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use hub::{CloseCause, Revoked, Stream, ViewerInfo};
@@ -25,6 +25,8 @@ use end::End;
 
 /// How long the last answer of a connection may take to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a burst waits for those who record the stream or cut it: they need milliseconds.
+const RELIEF: Duration = Duration::from_secs(1);
 /// What a client calls itself is kept to this many bytes.
 const CLIENT_BYTES: usize = 128;
 
@@ -188,6 +190,9 @@ impl Connection {
                 }
             }
             send(socket, session, self.shared.config.answer_time).await?;
+            for one in &self.publishing {
+                relieved(one.publisher.stream()).await;
+            }
             gather.update(|| self.is_hurried(), socket);
         }
     }
@@ -291,6 +296,20 @@ impl Connection {
         self.publishing
             .iter_mut()
             .find(|publishing| publishing.message_stream_id == message_stream_id)
+    }
+}
+
+/// Lets those who record the stream or cut it into segments keep up with a burst: what a publisher
+/// could not send while its network was away comes at once. Meanwhile its socket is not read.
+async fn relieved(stream: &hub::Stream) {
+    // Nearly always, and then without a timer.
+    let relieved = stream.poll_relieved(&mut Context::from_waker(Waker::noop()));
+    if relieved.is_ready() {
+        return;
+    }
+    let waits = poll_fn(|cx| stream.poll_relieved(cx));
+    if tokio::time::timeout(RELIEF, waits).await.is_err() {
+        stream.give_up_on_readers();
     }
 }
 

@@ -71,9 +71,10 @@ impl Feeder {
                 }
             }
             self.pass(&mut frames);
-            // Both cancel safe.
+            // All cancel safe: they only wait.
             tokio::select! {
                 () = tokio::time::sleep(BATCH) => {}
+                () = subscriber.pressed() => {}
                 () = self.stop.cancelled() => break,
             }
         }

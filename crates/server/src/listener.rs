@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use hub::Events;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
@@ -40,7 +41,8 @@ impl Server {
     pub fn new(config: Config, parts: Parts) -> Self {
         let shared = Arc::new(Shared::new(config, parts));
         let router = router::router(&shared);
-        let housekeeping = sweep(Arc::clone(&shared));
+        // Subscribed before anything can be published: no start is missed.
+        let housekeeping = sweep(Arc::clone(&shared), shared.hub.events());
         shared.tracker.spawn(housekeeping);
         Self { shared, router }
     }
@@ -161,12 +163,14 @@ fn refuse(tcp: &TcpStream) {
     );
 }
 
-async fn sweep(shared: Arc<Shared>) {
+async fn sweep(shared: Arc<Shared>, mut events: Events) {
     let mut every = tokio::time::interval(SWEEP_EVERY);
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            // Cancel safe.
+            // All cancel safe. What is always on begins with its stream: a second later the ring may
+            // have let its first groups of pictures go.
+            Some(name) = events.next_start() => shared.hls.begin_always(&name),
             _ = every.tick() => shared.hls.sweep(),
             () = shared.stop.cancelled() => return,
         }

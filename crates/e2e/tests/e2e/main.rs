@@ -6,6 +6,7 @@ mod api;
 mod auth;
 mod bench;
 mod browser;
+mod burst;
 mod callbacks;
 mod cli;
 mod console;

@@ -1,11 +1,13 @@
 //! What the publisher side of a stream changes.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use fanout::{Reader, Ring};
 use media::timeline::Timeline;
-use media::{AccessUnit, DataMessage, Extra, Timescale, TrackId, TrackKind, TrackList};
+use media::{AccessUnit, DataMessage, Extra, Headers, Timescale, TrackId, TrackKind, TrackList};
 
+use crate::frame::Shared;
 use crate::session::Owner;
 use crate::stats::Counters;
 use crate::stream::Phase;
@@ -17,6 +19,10 @@ const AUDIO_JOIN_MS: i64 = 1_000;
 /// waiting, in milliseconds.
 const SILENT_VIDEO_MS: i64 = 3_000;
 
+/// How long a stream's ring keeps all that came since the start: for recordings and segments, which
+/// hear of the start and subscribe while a publisher may send at once what it has gathered.
+const BEGINNING: Duration = Duration::from_secs(1);
+
 /// What the publisher side of a stream changes; behind the stream's writer lock.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -24,6 +30,8 @@ pub(crate) struct Writer {
     pub(crate) owner: Option<Owner>,
     pub(crate) started: Option<Instant>,
     pub(crate) counters: Counters,
+    /// Holds the ring while a stream begins, see [`BEGINNING`].
+    beginning: Option<Reader<Shared, Headers>>,
     pub(super) timeline: Timeline,
     pub(super) max_tracks: usize,
     /// Tracks of this session; announced with the next unit when `tracks_changed`.
@@ -53,12 +61,13 @@ pub(super) enum Session {
 }
 
 impl Writer {
-    pub(crate) fn new(max_tracks: usize) -> Self {
+    pub(crate) fn new(max_tracks: usize, ring: &Ring<Shared, Headers>) -> Self {
         Self {
             phase: Phase::Awaited,
             owner: None,
             started: None,
             counters: Counters::default(),
+            beginning: Some(ring.holder()),
             timeline: Timeline::new(),
             max_tracks,
             tracks: TrackList::default(),
@@ -71,6 +80,15 @@ impl Writer {
             clock_ms: None,
             last_join_ms: None,
             video_silent_since_ms: None,
+        }
+    }
+
+    /// The ring is held no more when the stream has gone on for a while.
+    pub(super) fn has_begun(&mut self, now: Instant) {
+        if let (Some(_), Some(started)) = (&self.beginning, self.started)
+            && now.saturating_duration_since(started) >= BEGINNING
+        {
+            self.beginning = None;
         }
     }
 

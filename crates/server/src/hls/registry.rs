@@ -345,15 +345,21 @@ impl Hls {
             return;
         }
         for stream in self.inner.hub.list() {
-            let wanted = self.always(stream.name());
-            if !wanted.is_empty()
-                && let Some(entry) = self.open(stream.name())
-            {
-                wanted.iter().for_each(|container| entry.want(*container));
-            }
+            self.begin_always(stream.name());
         }
         if let Some(dvr) = self.dvr() {
             dvr.sweep(self.now());
+        }
+    }
+
+    /// Starts what is made of this stream whether somebody asks or not, unless it runs.
+    pub(crate) fn begin_always(&self, name: &StreamName) {
+        let wanted = self.always(name);
+        if self.inner.config.enabled
+            && !wanted.is_empty()
+            && let Some(entry) = self.open(name)
+        {
+            wanted.iter().for_each(|container| entry.want(*container));
         }
     }
 

@@ -130,23 +130,20 @@ impl Running {
         loop {
             let idle_at = self.context.entry.last_request() + self.context.config.idle;
             tokio::select! {
-                // Cancel safe: only waits.
-                () = tokio::time::sleep(GATHER), if flows && self.hurry.is_none() => {
-                    let drained = self.drain(&mut subscriber);
-                    if drained == Drained::Ended {
-                        return Over::Ended;
-                    }
-                    flows = drained == Drained::Frames;
-                }
                 // Cancel safe: nothing is read until it returns.
-                received = subscriber.read(&mut self.frames), if !flows || self.hurry.is_some() => {
-                    if self.take(received) {
+                received = next(&mut subscriber, &mut self.frames, flows && self.hurry.is_none()) => {
+                    let read = received.is_some();
+                    if received.is_some_and(|received| self.take(received)) {
                         return Over::Ended;
                     }
-                    if self.hurry.is_some() && self.drain(&mut subscriber) == Drained::Ended {
-                        return Over::Ended;
+                    flows = read;
+                    if !read || self.hurry.is_some() {
+                        let drained = self.drain(&mut subscriber);
+                        if drained == Drained::Ended {
+                            return Over::Ended;
+                        }
+                        flows |= drained == Drained::Frames;
                     }
-                    flows = true;
                 }
                 // Cancel safe: a permit that is not taken stays.
                 () = self.context.entry.wake.notified() => self.enable(),
@@ -336,6 +333,23 @@ impl Running {
         let segments = u32::try_from(self.context.config.segments.max(3)).unwrap_or(u32::MAX);
         target.saturating_mul(segments.saturating_add(3))
     }
+}
+
+/// The next read; or, where frames are gathered, `None` when it is time to read all there is: they
+/// came for a while, or are more than the ring should have to hold.
+async fn next(
+    subscriber: &mut Subscriber,
+    frames: &mut Vec<Arc<Frame>>,
+    gathers: bool,
+) -> Option<Received> {
+    if !gathers {
+        return Some(subscriber.read(frames).await);
+    }
+    tokio::select! {
+        () = tokio::time::sleep(GATHER) => {}
+        () = subscriber.pressed() => {}
+    }
+    None
 }
 
 /// What a feed is called in messages.
