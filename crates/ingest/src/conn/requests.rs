@@ -59,8 +59,8 @@ impl Connection {
         let hub = &self.shared.hub;
         let first = hub.publish(name, info.clone(), Instant::now());
         let gather = self.shared.config.gather;
-        let is_gathered = || hub.stream(name).is_some_and(|stream| !stream.is_hurried());
-        if matches!(first, Err(PublishError::Busy { .. })) && !gather.is_zero() && is_gathered() {
+        // Also where the stream is hurried: it may be so since a moment ago.
+        if matches!(first, Err(PublishError::Busy { .. })) && !gather.is_zero() {
             // Two ticks: it may also lie with the sender, whose Nagle algorithm lets it go when
             // what came before is read.
             tokio::time::sleep(gather * 2 + gather::STEP).await;
