@@ -19,6 +19,10 @@ pub struct Config {
     pub gop_cache_bytes: usize,
     /// Most media time a stream's ring keeps.
     pub gop_cache_time: Duration,
+    /// How long a stream's ring keeps all that came since its start, as far as its bytes allow: for
+    /// recordings and segments, which hear of the start and subscribe while a publisher may send at
+    /// once what it has gathered. Zero, the default, where nothing begins by itself.
+    pub beginning: Duration,
     /// Live and interrupted streams at once. Bounds: a flood of publishers with new names.
     pub max_streams: usize,
     /// Streams that viewers wait for at once. Bounds: a flood of plays of unknown names.
@@ -36,6 +40,7 @@ impl Default for Config {
             owner_silence: Duration::from_secs(2),
             gop_cache_bytes: 8 << 20,
             gop_cache_time: Duration::from_secs(10),
+            beginning: Duration::ZERO,
             max_streams: 2_000,
             max_awaited: 10_000,
             max_tracks: 16,

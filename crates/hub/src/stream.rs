@@ -64,7 +64,7 @@ impl Stream {
         );
         Self {
             name,
-            writer: Mutex::new(Writer::new(config.max_tracks, &ring)),
+            writer: Mutex::new(Writer::new(config, &ring)),
             ring,
             viewers: Arc::new(Viewers::new(viewer_ids)),
             hurried: Arc::default(),

@@ -7,6 +7,7 @@ use fanout::{Reader, Ring};
 use media::timeline::Timeline;
 use media::{AccessUnit, DataMessage, Extra, Headers, Timescale, TrackId, TrackKind, TrackList};
 
+use crate::config::Config;
 use crate::frame::Shared;
 use crate::session::Owner;
 use crate::stats::Counters;
@@ -19,10 +20,6 @@ const AUDIO_JOIN_MS: i64 = 1_000;
 /// waiting, in milliseconds.
 const SILENT_VIDEO_MS: i64 = 3_000;
 
-/// How long a stream's ring keeps all that came since the start: for recordings and segments, which
-/// hear of the start and subscribe while a publisher may send at once what it has gathered.
-const BEGINNING: Duration = Duration::from_secs(1);
-
 /// What the publisher side of a stream changes; behind the stream's writer lock.
 #[derive(Debug)]
 pub(crate) struct Writer {
@@ -30,8 +27,9 @@ pub(crate) struct Writer {
     pub(crate) owner: Option<Owner>,
     pub(crate) started: Option<Instant>,
     pub(crate) counters: Counters,
-    /// Holds the ring while a stream begins, see [`BEGINNING`].
-    beginning: Option<Reader<Shared, Headers>>,
+    /// Holds the ring while a stream begins ([`Config::beginning`]).
+    held: Option<Reader<Shared, Headers>>,
+    beginning: Duration,
     pub(super) timeline: Timeline,
     pub(super) max_tracks: usize,
     /// Tracks of this session; announced with the next unit when `tracks_changed`.
@@ -61,15 +59,16 @@ pub(super) enum Session {
 }
 
 impl Writer {
-    pub(crate) fn new(max_tracks: usize, ring: &Ring<Shared, Headers>) -> Self {
+    pub(crate) fn new(config: &Config, ring: &Ring<Shared, Headers>) -> Self {
         Self {
             phase: Phase::Awaited,
             owner: None,
             started: None,
             counters: Counters::default(),
-            beginning: Some(ring.holder()),
+            held: (!config.beginning.is_zero()).then(|| ring.holder()),
+            beginning: config.beginning,
             timeline: Timeline::new(),
-            max_tracks,
+            max_tracks: config.max_tracks,
             tracks: TrackList::default(),
             tracks_changed: false,
             announced: Arc::default(),
@@ -85,10 +84,10 @@ impl Writer {
 
     /// The ring is held no more when the stream has gone on for a while.
     pub(super) fn has_begun(&mut self, now: Instant) {
-        if let (Some(_), Some(started)) = (&self.beginning, self.started)
-            && now.saturating_duration_since(started) >= BEGINNING
+        if let (Some(_), Some(started)) = (&self.held, self.started)
+            && now.saturating_duration_since(started) >= self.beginning
         {
-            self.beginning = None;
+            self.held = None;
         }
     }
 

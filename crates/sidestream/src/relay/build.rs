@@ -4,7 +4,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use control::admission::Playables;
@@ -300,6 +300,8 @@ fn hub_config(config: &Config) -> hub::Config {
     };
     hub.gop_cache_bytes = bytes(config.streams.gop_cache.0);
     hub.gop_cache_time = config.streams.gop_cache_time;
+    // Who follows starts subscribes within milliseconds, on a busy machine later.
+    hub.beginning = Duration::from_secs(1);
     hub.max_streams = config.limits.publishers;
     hub.max_tracks = config.limits.tracks;
     hub
