@@ -41,6 +41,7 @@ mod reader;
 mod rebuild;
 mod relay;
 mod script;
+mod track_labels;
 mod wire;
 
 pub use builder::{BodyHeader, header_body, unit_body};
@@ -55,3 +56,4 @@ pub use muxer::{Muxer, file_header, tag_header, wire_time};
 pub use parser::Parser;
 pub use rebuild::Rebuild;
 pub use relay::{Relay, TagBody};
+pub use track_labels::{TrackLabel, audio_labels};
