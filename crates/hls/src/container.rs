@@ -11,6 +11,7 @@
 //! /{app}/{stream}.ts.m3u8                  multivariant playlist, MPEG-TS
 //! /{app}/{stream}/ts.m3u8                  its media playlist
 //! /{app}/{stream}/{epoch}-{msn}.ts         media segment
+//!                         {epoch}-v-…, {epoch}-a0-…   the same of ts-video.m3u8, ts-audio.m3u8
 //!
 //! /{app}/{stream}/key-{epoch}-{n}.bin      n-th key, from 0
 //! ```
@@ -65,7 +66,7 @@ impl Container {
         | ResourceName::Segment { feed, .. }) = parse_name(epoch, name)?;
         match feed {
             Feed::Main(container) => Some(container),
-            Feed::Video | Feed::Audio(_) => None,
+            Feed::Video(_) | Feed::Audio(..) => None,
         }
     }
 
@@ -82,6 +83,29 @@ impl Container {
             (Self::Ts, _) => "video/mp2t",
             (Self::Fmp4, HasVideo::Yes) => "video/mp4",
             (Self::Fmp4, HasVideo::No) => "audio/mp4",
+        }
+    }
+}
+
+/// One of something for each container.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Each<T> {
+    fmp4: T,
+    ts: T,
+}
+
+impl<T: Copy> Each<T> {
+    pub(crate) fn of(&self, container: Container) -> T {
+        match container {
+            Container::Fmp4 => self.fmp4,
+            Container::Ts => self.ts,
+        }
+    }
+
+    pub(crate) fn of_mut(&mut self, container: Container) -> &mut T {
+        match container {
+            Container::Fmp4 => &mut self.fmp4,
+            Container::Ts => &mut self.ts,
         }
     }
 }
@@ -145,18 +169,19 @@ pub(crate) fn parse_key_name(epoch: u64, name: &str) -> Option<u64> {
 /// Reads exactly the names that the functions above write: one URL, one resource.
 pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
     let (_, rest) = name.split_once('-')?;
-    let (marked, rest) = match Feed::marked(rest) {
-        Some((feed, rest)) => (Some(feed), rest),
-        None => (None, rest),
+    let container = match rest.ends_with(".ts") {
+        true => Container::Ts,
+        false => Container::Fmp4,
     };
+    let (feed, rest) = Feed::marked(container, rest).unwrap_or((Feed::Main(container), rest));
     let (stem, extension) = rest.split_once('.')?;
-    let main = Feed::Main(Container::Fmp4);
     let (parsed, written) = if let Some(version) = stem.strip_prefix("init-") {
-        let (feed, version) = (marked.unwrap_or(main), version.parse().ok()?);
+        let version = version.parse().ok()?;
         let written = init_name(epoch, feed, version);
         (ResourceName::Init { feed, version }, written)
     } else if let Some((part, _)) = extension.split_once('.') {
-        let feed = marked.unwrap_or(main);
+        // Only fMP4 has parts.
+        let feed = Some(feed).filter(|_| container == Container::Fmp4)?;
         let (sequence, part) = (stem.parse().ok()?, part.parse().ok()?);
         let written = part_name(epoch, feed, sequence, part);
         let parsed = ResourceName::Part {
@@ -166,10 +191,6 @@ pub(crate) fn parse_name(epoch: u64, name: &str) -> Option<ResourceName> {
         };
         (parsed, written)
     } else {
-        let container = Container::ALL
-            .into_iter()
-            .find(|c| c.extension() == extension)?;
-        let feed = marked.unwrap_or(Feed::Main(container));
         let sequence = stem.parse().ok()?;
         let written = segment_name(epoch, feed, sequence);
         (ResourceName::Segment { feed, sequence }, written)
@@ -219,14 +240,14 @@ mod tests {
         assert_eq!(
             parse_name(0xab, "ab-a0-init-3.mp4"),
             Some(ResourceName::Init {
-                feed: Feed::Audio(0),
+                feed: Feed::Audio(Container::Fmp4, 0),
                 version: 3
             })
         );
         assert_eq!(
             parse_name(0xab, "ab-v-17.2.m4s"),
             Some(ResourceName::Part {
-                feed: Feed::Video,
+                feed: Feed::Video(Container::Fmp4),
                 sequence: 17,
                 part: 2
             })
@@ -237,6 +258,13 @@ mod tests {
                 feed: Feed::Main(Container::Fmp4),
                 sequence: 17,
                 part: 0
+            })
+        );
+        assert_eq!(
+            parse_name(0xab, "ab-a1-17.ts"),
+            Some(ResourceName::Segment {
+                feed: Feed::Audio(Container::Ts, 1),
+                sequence: 17
             })
         );
         for other in [
@@ -257,7 +285,7 @@ mod tests {
             "ab-init-3.m4s",
             "ab--1.ts",
             "ab-99999999999999999999999.ts",
-            "ab-a0-17.ts",
+            "ab-a0-17.0.ts",
             "ab-a8-17.m4s",
             "ab-a00-17.m4s",
             "ab-v-a0-17.m4s",

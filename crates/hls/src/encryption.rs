@@ -195,8 +195,10 @@ fn vector(method: Method, feed: Feed, (epoch, sequence): (u64, u64), key: &Key) 
         (Method::Aes128, Feed::Main(Container::Ts)) => (2, sequence),
         // A key has one vector: the init segment says it.
         (Method::Cbcs, _) => (3, [0; 7]),
-        (Method::Aes128, Feed::Video) => (4, sequence),
-        (Method::Aes128, Feed::Audio(n)) => (16_u8.saturating_add(n), sequence),
+        (Method::Aes128, Feed::Video(Container::Fmp4)) => (4, sequence),
+        (Method::Aes128, Feed::Video(Container::Ts)) => (5, sequence),
+        (Method::Aes128, Feed::Audio(Container::Fmp4, n)) => (16_u8.saturating_add(n), sequence),
+        (Method::Aes128, Feed::Audio(Container::Ts, n)) => (32_u8.saturating_add(n), sequence),
     };
     let mut nonce = [0; 16];
     let (first, second) = nonce.split_at_mut(8);
@@ -340,9 +342,11 @@ mod tests {
             iv(Method::Aes128, fmp4, 2),
             iv(Method::Aes128, ts, 1),
             iv(Method::Cbcs, fmp4, 1),
-            iv(Method::Aes128, Feed::Video, 1),
-            iv(Method::Aes128, Feed::Audio(0), 1),
-            iv(Method::Aes128, Feed::Audio(1), 1),
+            iv(Method::Aes128, Feed::Audio(Container::Fmp4, 0), 1),
+            iv(Method::Aes128, Feed::Audio(Container::Fmp4, 1), 1),
+            iv(Method::Aes128, Feed::Audio(Container::Ts, 0), 1),
+            iv(Method::Aes128, Feed::Video(Container::Fmp4), 1),
+            iv(Method::Aes128, Feed::Video(Container::Ts), 1),
         ];
         let distinct: std::collections::BTreeSet<_> = all.iter().collect();
         assert_eq!(distinct.len(), all.len());

@@ -1,11 +1,15 @@
 //! The media playlists that one stream has.
 //!
 //! ```text
-//! Main(Fmp4)   fmp4.m3u8      default video and audio; low latency where there are parts
-//! Main(Ts)     ts.m3u8        the same in MPEG-TS
-//! Video        video.m3u8     the default video alone, in fMP4
-//! Audio(0)     audio.m3u8     the default audio alone, likewise
-//! Audio(1)     audio-1.m3u8   the next audio track …
+//! Main(Fmp4)      fmp4.m3u8         default video and audio; low latency where there are parts
+//! Video(Fmp4)     video.m3u8        the default video alone
+//! Audio(Fmp4, 0)  audio.m3u8        the default audio alone
+//! Audio(Fmp4, 1)  audio-1.m3u8      the next audio track …
+//!
+//! Main(Ts)        ts.m3u8           the same in MPEG-TS
+//! Video(Ts)       ts-video.m3u8
+//! Audio(Ts, 0)    ts-audio.m3u8
+//! Audio(Ts, 1)    ts-audio-1.m3u8 …
 //! ```
 //!
 //! All of a stream's feeds are cut at the same units and have the same sequence numbers.
@@ -20,10 +24,10 @@ use crate::container::Container;
 pub enum Feed {
     /// The default video and audio together.
     Main(Container),
-    /// The default video alone, in fMP4.
-    Video,
-    /// One audio track alone, in fMP4: 0 is the default one, the others come in order of their ids.
-    Audio(u8),
+    /// The default video alone.
+    Video(Container),
+    /// One audio track alone: 0 is the default one, the others come in order of their ids.
+    Audio(Container, u8),
 }
 
 /// Names of the playlists of audio tracks; how many there are bounds what a stream offers.
@@ -37,28 +41,45 @@ const AUDIO_PLAYLISTS: [&str; 8] = [
     "audio-6.m3u8",
     "audio-7.m3u8",
 ];
+const TS_AUDIO_PLAYLISTS: [&str; 8] = [
+    "ts-audio.m3u8",
+    "ts-audio-1.m3u8",
+    "ts-audio-2.m3u8",
+    "ts-audio-3.m3u8",
+    "ts-audio-4.m3u8",
+    "ts-audio-5.m3u8",
+    "ts-audio-6.m3u8",
+    "ts-audio-7.m3u8",
+];
 /// What their resources are called by.
 const AUDIO_MARKS: [&str; 8] = ["a0-", "a1-", "a2-", "a3-", "a4-", "a5-", "a6-", "a7-"];
 
 impl Feed {
     /// How many there are at most.
-    pub const COUNT: usize = 3 + AUDIO_PLAYLISTS.len();
+    pub const COUNT: usize = 2 * (2 + AUDIO_PLAYLISTS.len());
 
     /// All feeds that a stream may have.
     pub fn all() -> impl Iterator<Item = Self> {
         let main = Container::ALL.into_iter().map(Self::Main);
-        main.chain([Self::Video])
-            .chain((0..).zip(AUDIO_PLAYLISTS).map(|(n, _)| Self::Audio(n)))
+        let video = Container::ALL.into_iter().map(Self::Video);
+        let audio = Container::ALL.into_iter().flat_map(|container| {
+            let numbers = (0..).take(AUDIO_PLAYLISTS.len());
+            numbers.map(move |n| Self::Audio(container, n))
+        });
+        main.chain(video).chain(audio)
     }
 
     /// A number below [`Feed::COUNT`], another one for each.
     #[must_use]
     pub fn index(self) -> usize {
+        let second = usize::from(self.container() == Container::Ts);
         match self {
-            Self::Main(Container::Fmp4) => 0,
-            Self::Main(Container::Ts) => 1,
-            Self::Video => 2,
-            Self::Audio(n) => 3 + usize::from(n).min(AUDIO_PLAYLISTS.len() - 1),
+            Self::Main(_) => second,
+            Self::Video(_) => 2 + second,
+            Self::Audio(_, n) => {
+                let most = AUDIO_PLAYLISTS.len();
+                4 + second * most + usize::from(n).min(most - 1)
+            }
         }
     }
 
@@ -66,8 +87,7 @@ impl Feed {
     #[must_use]
     pub fn container(self) -> Container {
         match self {
-            Self::Main(container) => container,
-            Self::Video | Self::Audio(_) => Container::Fmp4,
+            Self::Main(container) | Self::Video(container) | Self::Audio(container, _) => container,
         }
     }
 
@@ -76,11 +96,15 @@ impl Feed {
     pub fn playlist_name(self) -> &'static str {
         match self {
             Self::Main(container) => container.playlist_name(),
-            Self::Video => "video.m3u8",
-            Self::Audio(n) => AUDIO_PLAYLISTS
-                .get(usize::from(n))
-                .copied()
-                .unwrap_or_default(),
+            Self::Video(Container::Fmp4) => "video.m3u8",
+            Self::Video(Container::Ts) => "ts-video.m3u8",
+            Self::Audio(container, n) => {
+                let names = match container {
+                    Container::Fmp4 => &AUDIO_PLAYLISTS,
+                    Container::Ts => &TS_AUDIO_PLAYLISTS,
+                };
+                names.get(usize::from(n)).copied().unwrap_or_default()
+            }
         }
     }
 
@@ -88,14 +112,15 @@ impl Feed {
     pub(crate) fn mark(self) -> &'static str {
         match self {
             Self::Main(_) => "",
-            Self::Video => "v-",
-            Self::Audio(n) => AUDIO_MARKS.get(usize::from(n)).copied().unwrap_or_default(),
+            Self::Video(_) => "v-",
+            Self::Audio(_, n) => AUDIO_MARKS.get(usize::from(n)).copied().unwrap_or_default(),
         }
     }
 
-    /// The feed whose mark a name begins with, and the rest of the name.
-    pub(crate) fn marked(name: &str) -> Option<(Self, &str)> {
-        let marked = Self::all().filter(|feed| !feed.mark().is_empty());
+    /// The feed in this container whose mark a name begins with, and the rest of the name.
+    pub(crate) fn marked(container: Container, name: &str) -> Option<(Self, &str)> {
+        let feeds = Self::all().filter(|feed| feed.container() == container);
+        let marked = feeds.filter(|feed| !feed.mark().is_empty());
         marked
             .filter_map(|feed| Some((feed, name.strip_prefix(feed.mark())?)))
             .next()
@@ -109,8 +134,8 @@ impl Feed {
                 .filter(|track| tracks.is_default(track.id))
                 .cloned()
                 .collect(),
-            Self::Video => tracks.video().into_iter().cloned().collect(),
-            Self::Audio(n) => audio_tracks(tracks)
+            Self::Video(_) => tracks.video().into_iter().cloned().collect(),
+            Self::Audio(_, n) => audio_tracks(tracks)
                 .nth(n.into())
                 .into_iter()
                 .cloned()
@@ -185,6 +210,10 @@ mod tests {
             assert_eq!(feed.index(), index);
             let name = feed.playlist_name();
             assert_eq!(PlaylistName::parse(name), Some(PlaylistName::Media(*feed)));
+            let resource = format!("{}7", feed.mark());
+            let rest = Feed::marked(feed.container(), &resource);
+            let marked = (!matches!(feed, Feed::Main(_))).then_some((*feed, "7"));
+            assert_eq!(rest, marked);
         }
         assert_eq!(
             PlaylistName::parse("iframes.m3u8").map(PlaylistName::feed),

@@ -17,8 +17,10 @@
 //! An *epoch* is as long as one of the rungs goes on. When all have broken off, the first to come
 //! back opens the next one, which begins with a discontinuity.
 
+mod position;
 mod rule;
 
+pub(crate) use position::Position;
 pub use rule::{LadderError, LadderField, LadderRule, MAX_RUNGS};
 
 use std::collections::VecDeque;
@@ -127,14 +129,6 @@ struct Member {
     heard: WallTime,
     /// Newest segment and part in its playlists.
     position: Option<Position>,
-}
-
-/// How far a rung's playlists are: sequence number and index of the newest part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) whole: (u64, u64),
-    /// Of its sound alone, where that is offered.
-    pub(crate) sound: Option<(u64, u64)>,
 }
 
 /// What becomes of a key frame that could begin a segment.
@@ -361,38 +355,6 @@ impl Rung {
     /// The target duration that the rungs have agreed on.
     pub(crate) fn agreed_target(&self) -> Option<i64> {
         self.ladder.state().target
-    }
-
-    /// Says how far the rung's playlists are.
-    pub(crate) fn set_position(&self, position: Option<Position>) {
-        let mut state = self.ladder.state();
-        if let Some(me) = state.rungs.get_mut(self.index) {
-            me.position = position;
-        }
-    }
-
-    /// How far the playlists of the other rungs are, by the stream parts of their names: the sound alone only of
-    /// the last one, whose it is in the ladder's playlist.
-    pub(crate) fn others(&self) -> Vec<(Box<str>, Position)> {
-        let state = self.ladder.state();
-        if state
-            .rungs
-            .get(self.index)
-            .is_none_or(|me| me.standing != Standing::Aligned)
-        {
-            return Vec::new();
-        }
-        let rungs = self.ladder.names.iter().zip(&state.rungs).enumerate();
-        let aligned = rungs.filter(|(_, (_, rung))| rung.standing == Standing::Aligned);
-        let last = aligned.clone().next_back().map(|(index, _)| index);
-        let others = aligned.filter(|(index, _)| *index != self.index);
-        others
-            .filter_map(|(index, (name, rung))| {
-                let mut position = rung.position?;
-                position.sound = position.sound.filter(|_| Some(index) == last);
-                Some((name.clone(), position))
-            })
-            .collect()
     }
 }
 

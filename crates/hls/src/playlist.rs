@@ -26,7 +26,9 @@ pub(crate) use iframes::iframes;
 pub(crate) use low_latency::{
     Deltas, Report, Seconds, Texts, media as low_latency_media, skip_boundary_ms,
 };
-pub(crate) use multivariant::{Multivariant, Variant, VariantKind, ladder, multivariant, uri};
+pub(crate) use multivariant::{
+    Choice, Label, Multivariant, Sound, Variant, ladder, multivariant, uri,
+};
 
 use bytes::Bytes;
 use m3u8_rs::{ExtTag, MediaPlaylist, MediaSegment};

@@ -102,14 +102,16 @@ impl Rendition {
     /// Sound beside a picture has none: its players would have all messages twice.
     fn messages(&self) -> Messages {
         match self.feed {
-            Feed::Main(_) | Feed::Video => Messages::Carried,
-            Feed::Audio(_) => Messages::LeftOut,
+            Feed::Main(_) | Feed::Video(_) => Messages::Carried,
+            Feed::Audio(..) => Messages::LeftOut,
         }
     }
 
     /// Announces timed metadata, before there are tracks.
     pub(crate) fn carry_metadata(&mut self) {
-        self.mux.carry_metadata();
+        if self.messages() == Messages::Carried {
+            self.mux.carry_metadata();
+        }
     }
 
     pub(crate) fn is_enabled(&self) -> bool {

@@ -249,12 +249,12 @@ fn tracks_whose_samples_cannot_be_encrypted_are_left_out_with_the_reason() {
 /// The sound alone of these settings, watched from its first segment on.
 fn sound_alone(config: Config) -> Checker {
     let mut segmenter = segmenter_of(config, &both());
-    segmenter.enable(Feed::Audio(0));
+    segmenter.enable(Feed::Audio(Container::Fmp4, 0));
     let mut checker = Checker::default();
     for unit in movie(0, 230, 40, 50) {
         feed(&mut segmenter, &[unit]);
         if let Some(presentation) = segmenter.changed() {
-            checker.check(&presentation, Feed::Audio(0));
+            checker.check(&presentation, Feed::Audio(Container::Fmp4, 0));
         }
     }
     checker
@@ -288,7 +288,7 @@ fn what_sound_alone_costs_is_said_before_it_is_made() {
             let mut variants = playlist.variants.iter();
             let sound = variants.find(|v| v.uri == "demo/audio.m3u8").unwrap();
             let bandwidth = sound.average_bandwidth.unwrap();
-            segmenter.enable(Feed::Audio(0));
+            segmenter.enable(Feed::Audio(Container::Fmp4, 0));
             feed(&mut segmenter, &movie(8_000, 400, 40, 50));
             bandwidth
         };

@@ -1,14 +1,11 @@
-//! What a stream offers beside its picture and sound together: sound alone, several sounds, key
-//! frames alone.
+//! What a stream offers beside its picture and sound together: sound alone, key frames alone.
 #![allow(clippy::unwrap_used)]
 
 mod support;
 
-use std::sync::Arc;
-
 use hls::{Container, Feed, Presentation, Rendition, Segmenter};
 use insta::assert_snapshot;
-use media::{AccessUnit, TrackId, TrackList};
+use media::AccessUnit;
 use support::checker::Checker;
 use support::low_latency;
 use support::transport::mp4_times;
@@ -22,28 +19,6 @@ fn iframes(presentation: &Presentation, container: Container) -> String {
     };
     let text = ready.iframes.as_ref().expect("an I-frame playlist");
     String::from_utf8(text.body.to_vec()).unwrap()
-}
-
-fn multivariant_text(presentation: &Presentation, container: Container) -> String {
-    let text = presentation.multivariant(container).expect("a playlist");
-    String::from_utf8(text.body.to_vec()).unwrap()
-}
-
-/// Picture and two sounds.
-fn two_sounds() -> (Arc<TrackList>, Vec<AccessUnit>) {
-    let mut second = audio_track();
-    second.id = TrackId(3);
-    let units = movie(0, 200, 40, 50).into_iter().flat_map(|unit| {
-        let mut twin = (unit.track == AUDIO).then(|| unit.clone());
-        if let Some(twin) = &mut twin {
-            twin.track = TrackId(3);
-        }
-        std::iter::once(unit).chain(twin)
-    });
-    (
-        list(vec![video_track(), audio_track(), second]),
-        units.collect(),
-    )
 }
 
 #[test]
@@ -65,14 +40,17 @@ fn a_stream_that_has_ended_offers_the_sound_alone_only_where_it_was_made() {
         let live = segmenter.changed().unwrap();
         assert!(multivariant_text(&live, Container::Fmp4).contains("audio.m3u8"));
         if asked {
-            segmenter.enable(Feed::Audio(0));
+            segmenter.enable(Feed::Audio(Container::Fmp4, 0));
         }
         feed(&mut segmenter, &movie(4_000, 100, 40, 50));
         segmenter.finish();
         let ended = segmenter.changed().unwrap();
         let offered = multivariant_text(&ended, Container::Fmp4).contains("audio.m3u8");
         assert_eq!(offered, asked);
-        assert_eq!(ended.media(Feed::Audio(0)).is_some(), asked);
+        assert_eq!(
+            ended.media(Feed::Audio(Container::Fmp4, 0)).is_some(),
+            asked
+        );
     }
 }
 
@@ -82,23 +60,26 @@ fn sound_alone_costs_nothing_until_somebody_asks() {
     feed(&mut segmenter, &movie(0, 200, 40, 50));
     let presentation = segmenter.changed().unwrap();
     assert!(matches!(
-        presentation.rendition(Feed::Audio(0)),
+        presentation.rendition(Feed::Audio(Container::Fmp4, 0)),
         Rendition::Off
     ));
     let promised = sound_variant(&presentation);
-    segmenter.enable(Feed::Audio(0));
+    segmenter.enable(Feed::Audio(Container::Fmp4, 0));
     let presentation = segmenter.changed().unwrap();
     // It begins with the newest segment, and is as far as the whole.
-    let [whole, sound] = [FMP4, Feed::Audio(0)]
+    let [whole, sound] = [FMP4, Feed::Audio(Container::Fmp4, 0)]
         .map(|feed| low_latency::parse(&text(&presentation, feed)).position());
     assert_eq!(whole, sound);
     feed(&mut segmenter, &movie(8_000, 200, 40, 50));
     let presentation = segmenter.changed().unwrap();
-    assert_snapshot!("sound_alone", text(&presentation, Feed::Audio(0)));
+    assert_snapshot!(
+        "sound_alone",
+        text(&presentation, Feed::Audio(Container::Fmp4, 0))
+    );
     // What was said of it before it was made is what it is.
     assert_eq!(sound_variant(&presentation), promised);
     let mut checker = Checker::default();
-    checker.check(&presentation, Feed::Audio(0));
+    checker.check(&presentation, Feed::Audio(Container::Fmp4, 0));
     let segment = checker.segments()[0];
     let tracks: Vec<u32> = mp4_times(&segment.body).into_keys().collect();
     assert_eq!(tracks, [u32::from(AUDIO.0) + 1]);
@@ -170,49 +151,18 @@ fn a_segment_that_no_decoder_can_start_in_is_a_gap_among_key_frames() {
 }
 
 #[test]
-fn each_of_several_sounds_is_served_alone() {
-    let (tracks, units) = two_sounds();
-    let mut segmenter = segmenter_of(low_latency(), &tracks);
-    feed(&mut segmenter, &units);
-    let presentation = segmenter.changed().unwrap();
-    // Offered is the default one, which every player knows to play.
-    let offered = multivariant(&presentation, Container::Fmp4);
-    let offered: Vec<&str> = offered.variants.iter().map(|v| &*v.uri).collect();
-    let expected = ["demo/fmp4.m3u8", "demo/audio.m3u8", "demo/iframes.m3u8"];
-    assert_eq!(offered, expected);
-    let feeds = [
-        (Feed::Video, VIDEO),
-        (Feed::Audio(0), AUDIO),
-        (Feed::Audio(1), TrackId(3)),
-    ];
-    for (feed, _) in feeds {
-        segmenter.enable(feed);
-    }
-    let presentation = segmenter.changed().unwrap();
-    for (feed, track) in feeds {
-        let mut checker = low_latency::Checker::of_feed(feed);
-        checker.check(&presentation);
-        let playlist = media(&presentation, feed);
-        let body = body(&presentation, &playlist.segments[0].uri);
-        let times = mp4_times(&body);
-        let number = u32::from(track.0) + 1;
-        assert_eq!(times.keys().collect::<Vec<_>>(), [&number], "{feed:?}");
-    }
-}
-
-#[test]
 fn sound_that_stops_leaves_gaps_and_keeps_the_numbers() {
     let mut segmenter = segmenter_of(low_latency(), &both());
-    segmenter.enable(Feed::Audio(0));
+    segmenter.enable(Feed::Audio(Container::Fmp4, 0));
     let mut units = movie(0, 600, 40, 50);
     units.retain(|unit| unit.track == VIDEO || !(6_000..14_000).contains(&unit.dts.0));
-    let mut checkers = [FMP4, Feed::Audio(0)].map(low_latency::Checker::of_feed);
+    let mut checkers = [FMP4, Feed::Audio(Container::Fmp4, 0)].map(low_latency::Checker::of_feed);
     let mut sound = Checker::default();
     for unit in &units {
         feed(&mut segmenter, std::slice::from_ref(unit));
         if let Some(presentation) = segmenter.changed() {
             checkers.iter_mut().for_each(|c| c.check(&presentation));
-            sound.check(&presentation, Feed::Audio(0));
+            sound.check(&presentation, Feed::Audio(Container::Fmp4, 0));
         }
     }
     let empty = sound
@@ -227,17 +177,17 @@ fn sound_that_stops_leaves_gaps_and_keeps_the_numbers() {
 #[test]
 fn a_feed_of_a_track_that_is_not_there_is_refused_with_the_reason() {
     let mut segmenter = Segmenter::new(config());
-    segmenter.enable(Feed::Audio(0));
-    segmenter.enable(Feed::Audio(1));
+    segmenter.enable(Feed::Audio(Container::Fmp4, 0));
+    segmenter.enable(Feed::Audio(Container::Fmp4, 1));
     segmenter.tracks(&list(vec![video_track()]));
     let units = movie(0, 200, 40, 50);
     let pictures: Vec<AccessUnit> = units.into_iter().filter(|u| u.track == VIDEO).collect();
     feed(&mut segmenter, &pictures);
     let presentation = segmenter.changed().unwrap();
     for (feed, reason) in [
-        (Feed::Audio(0), "the stream has no audio"),
+        (Feed::Audio(Container::Fmp4, 0), "the stream has no audio"),
         (
-            Feed::Audio(1),
+            Feed::Audio(Container::Fmp4, 1),
             "the stream has no audio track 1 beside the default one",
         ),
     ] {

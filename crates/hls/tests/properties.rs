@@ -116,7 +116,7 @@ impl Watch {
                         .as_ref()
                         .is_none_or(|e| e.method == Method::Cbcs) =>
                 {
-                    [Feed::Main(Container::Fmp4), Feed::Audio(0)]
+                    [Feed::Main(Container::Fmp4), Feed::Audio(Container::Fmp4, 0)]
                         .map(low_latency::Checker::of_feed)
                         .into()
                 }
@@ -130,7 +130,8 @@ impl Watch {
             for (checker, container) in self.checkers.iter_mut().zip(Container::ALL) {
                 checker.check(&presentation, container);
             }
-            self.sound.check(&presentation, Feed::Audio(0));
+            self.sound
+                .check(&presentation, Feed::Audio(Container::Fmp4, 0));
             for parts in &mut self.parts {
                 parts.check(&presentation);
             }
@@ -140,7 +141,7 @@ impl Watch {
 
     /// The sound alone is cut, numbered and dated as the whole is.
     fn beside(&self, presentation: &Presentation) {
-        let feeds = [Feed::Main(Container::Fmp4), Feed::Audio(0)];
+        let feeds = [Feed::Main(Container::Fmp4), Feed::Audio(Container::Fmp4, 0)];
         if feeds.iter().any(|feed| presentation.media(*feed).is_none()) {
             return;
         }
@@ -341,7 +342,7 @@ proptest! {
                     watch.look(&mut segmenter);
                 }
                 if index == catch_up / 2 {
-                    segmenter.enable(Feed::Audio(0));
+                    segmenter.enable(Feed::Audio(Container::Fmp4, 0));
                 }
                 if index == 2 * catch_up {
                     segmenter.enable(Container::Ts);

@@ -122,7 +122,12 @@ mod tests {
         let assets = Assets::new();
         let versions = assets.get("vendor/VERSIONS.md").unwrap().body.joined();
         let versions = String::from_utf8_lossy(&versions).into_owned();
-        for file in ["hls.light.min.js", "hls.worker.js", "mpegts.js"] {
+        for file in [
+            "hls.light.min.js",
+            "hls.min.js",
+            "hls.worker.js",
+            "mpegts.js",
+        ] {
             let row = versions
                 .lines()
                 .find(|line| line.contains(&format!(" {file} ")))

@@ -111,12 +111,19 @@ fn has_two_parts(folder: &str) -> bool {
     folder.trim_start_matches('/').contains('/')
 }
 
-/// Whether a `.ts` file name looks like one of the segmenter's: `{hex}-{number}.ts`.
+/// Whether a `.ts` file name looks like one of the segmenter's: `{hex}-{number}.ts`, of a track alone
+/// `{hex}-v-{number}.ts` or `{hex}-a{n}-{number}.ts`.
 fn is_media_file(file: &str) -> bool {
     let Some((epoch, sequence)) = file.strip_suffix(".ts").and_then(|f| f.split_once('-')) else {
         return false;
     };
+    let (mark, sequence) = sequence.split_once('-').unwrap_or(("v", sequence));
+    let is_mark = mark == "v"
+        || mark
+            .strip_prefix('a')
+            .is_some_and(|n| matches!(n.as_bytes(), [b'0'..=b'9']));
     !epoch.is_empty()
+        && is_mark
         && !sequence.is_empty()
         && epoch.bytes().all(|byte| byte.is_ascii_hexdigit())
         && sequence.bytes().all(|byte| byte.is_ascii_digit())
@@ -172,6 +179,16 @@ mod tests {
                 Target::Resource(name("live/cam1"), "1a-17.ts".to_owned()),
                 Target::Ts(name("live/cam1/1a-17")),
             ]
+        );
+        for track in ["1a-v-17.ts", "1a-a1-17.ts"] {
+            assert_eq!(
+                some(&format!("/live/cam1/{track}"))[0],
+                Target::Resource(name("live/cam1"), track.to_owned())
+            );
+        }
+        assert_eq!(
+            some("/live/cam1/1a-x-17.ts"),
+            [Target::Ts(name("live/cam1/1a-x-17"))]
         );
         assert_eq!(
             some("/live/cam1.ts.m3u8"),

@@ -17,7 +17,7 @@ const check = process.argv.includes('--check');
 
 /** What is served, by package; `licence` files lie beside it. */
 const PACKAGES = [
-  { name: 'hls.js', files: ['dist/hls.light.min.js', 'dist/hls.worker.js'], licence: 'LICENSE' },
+  { name: 'hls.js', files: ['dist/hls.light.min.js', 'dist/hls.min.js', 'dist/hls.worker.js'], licence: 'LICENSE' },
   { name: 'mpegts.js', files: ['dist/mpegts.js'], licence: 'LICENSE', notes: 'dist/mpegts.js.LICENSE.txt' },
   // Part of the pages' own scripts, so only the licence is copied.
   { name: 'preact', files: [], licence: 'LICENSE', inside: 'watch.js, console.js' },

@@ -26,8 +26,8 @@ const LOW_LATENCY: [&str; 6] = [
 pub struct Classic {
     /// The playlist.
     pub text: Text,
-    /// The multivariant playlist that names it and its I-frame playlist. The sound alone is not in it: its segments are
-    /// other files than those of `names`.
+    /// The multivariant playlist that names it and its I-frame playlist. Sounds and pictures alone are not in it: their
+    /// segments are other files than those of `names`.
     pub multivariant: Text,
     /// The I-frame playlist, which names the same files; where there are pictures.
     pub iframes: Option<Text>,
@@ -56,7 +56,7 @@ impl Presentation {
     #[must_use]
     pub fn classic(&self, container: Container) -> Option<Classic> {
         let ready = self.ready(container.into())?;
-        let multivariant = super::multivariant(&ready.says.as_ref()?.without_sound_alone());
+        let multivariant = super::multivariant(&ready.says.as_ref()?.of_files());
         let text = &ready.media;
         let lines = std::str::from_utf8(&text.body).ok()?;
         let text = match self.is_low_latency(container) {

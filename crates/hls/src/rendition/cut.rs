@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use media::{AccessUnit, Dts, TrackId};
 
+use crate::container::Each;
 use crate::encryption::Numbered;
 use crate::parts::Mark;
 use crate::playlist::FrameRate;
@@ -14,12 +15,12 @@ pub(crate) struct Opening {
     /// Its number, when the rendition has no numbers yet.
     pub(crate) sequence: u64,
     /// Discontinuities of the stream up to its begin, counted from the first segment's.
-    pub(crate) discontinuities: u64,
+    pub(crate) discontinuities: Each<u64>,
     pub(crate) wall_ms: i64,
     /// The timeline broke before it.
     pub(crate) broke: bool,
-    /// What a feed in fMP4 carries changed: all of them say so, since they are one presentation.
-    pub(crate) changed: bool,
+    /// What a feed in this container carries changed: all of them say so, since they are one presentation.
+    pub(crate) changed: Each<bool>,
     /// What it is encrypted with.
     pub(crate) key: Option<Arc<Numbered>>,
 }

@@ -133,13 +133,14 @@ impl Rendition {
 
     /// Begins a segment: decides what precedes it in the playlist.
     fn open(&mut self, opening: Opening) -> Opened {
-        self.changed |= opening.broke || (opening.changed && self.makes_parts());
+        self.changed |= opening.broke || opening.changed.of(self.feed.container());
         if opening.broke {
             self.mux.discontinuity();
         }
         let first = self.window.is_empty();
         if first {
-            self.window.begin(opening.discontinuities);
+            let container = self.feed.container();
+            self.window.begin(opening.discontinuities.of(container));
         }
         let has_video = self.has_video();
         let sequence = if first {

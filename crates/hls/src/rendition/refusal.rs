@@ -21,9 +21,9 @@ pub(super) fn refusal(
     if tracks.is_empty() {
         let what = match feed {
             Feed::Main(_) => return None,
-            Feed::Video => "no video".to_owned(),
-            Feed::Audio(0) => "no audio".to_owned(),
-            Feed::Audio(n) => format!("no audio track {n} beside the default one"),
+            Feed::Video(_) => "no video".to_owned(),
+            Feed::Audio(_, 0) => "no audio".to_owned(),
+            Feed::Audio(_, n) => format!("no audio track {n} beside the default one"),
         };
         return Some(format!("the stream has {what}").into());
     }

@@ -3,6 +3,7 @@
 use media::{AccessUnit, Timescale, TrackKind};
 
 use super::{Anchor, Segmenter, unsigned};
+use crate::container::Each;
 use crate::cutter::{self, Boundary};
 use crate::encryption::Keyring;
 use crate::playlist::FrameRate;
@@ -34,7 +35,7 @@ impl Segmenter {
             return;
         };
         self.broke = false;
-        self.changed = false;
+        self.changed = Each::default();
         let (start_ms, end_ms) = (cutter::millis(start), cutter::millis(boundary.end));
         self.next_wall_ms = Some(self.wall_at(end_ms));
         let ends_at_video = follows.is_some_and(|unit| {
@@ -64,7 +65,7 @@ impl Segmenter {
         self.stats.forced_cuts += u64::from(boundary.forced);
         self.tracks_used = true;
         let (target_ms, rules) = (self.target_ms(), self.rules());
-        self.sounds.measure(&cut, target_ms);
+        self.singles.measure(&cut, target_ms);
         for rendition in self.renditions.iter_mut().filter(|r| r.is_enabled()) {
             rendition.push(&cut, target_ms, rules);
         }
@@ -77,11 +78,7 @@ impl Segmenter {
     fn leave_out(&mut self, boundary: Boundary) {
         self.next_wall_ms = Some(self.wall_at(cutter::millis(boundary.end)));
         self.stats.locked_segments += 1;
-        if self.stats.segments > 0 && !self.broke {
-            self.count_discontinuity();
-            self.broke = true;
-            self.stats.discontinuities += 1;
-        }
+        self.note_break();
         self.dirty = true;
     }
 
@@ -97,11 +94,7 @@ impl Segmenter {
         self.end_open();
         self.cutter.forget();
         self.clock = None;
-        if self.stats.segments > 0 && !self.broke {
-            self.count_discontinuity();
-            self.broke = true;
-            self.stats.discontinuities += 1;
-        }
+        self.note_break();
         self.rejoin_ladder();
     }
 

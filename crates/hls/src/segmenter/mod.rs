@@ -2,10 +2,11 @@
 
 mod budget;
 mod cuts;
+mod numbers;
 mod offer;
 mod parts;
 mod rung;
-mod sounds;
+mod singles;
 mod stats;
 mod timed;
 mod tracks;
@@ -17,7 +18,7 @@ use media::{AccessUnit, Timescale, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
 use crate::config::Config;
-use crate::container::Container;
+use crate::container::{Container, Each};
 use crate::cutter::Cutter;
 use crate::encryption::{Keyring, Method};
 use crate::feed::Feed;
@@ -29,7 +30,7 @@ use crate::timed::{Dates, Messages};
 use crate::window::Rules;
 
 use rung::OnLadder;
-use sounds::Sounds;
+use singles::Singles;
 pub use stats::Stats;
 
 /// What an access unit costs in the open segment besides its bytes.
@@ -67,7 +68,7 @@ pub struct Segmenter {
     offset: i64,
     /// Those of both containers, and of the other feeds that were asked for.
     renditions: Vec<Rendition>,
-    sounds: Sounds,
+    singles: Singles,
     pub(crate) messages: Messages,
     dates: Dates,
     /// Where media is encrypted.
@@ -78,10 +79,10 @@ pub struct Segmenter {
     next_wall_ms: Option<i64>,
     /// The timeline broke since the last complete segment.
     broke: bool,
-    /// What fMP4 carries changed since then.
-    changed: bool,
+    /// What a feed in this container carries changed since then.
+    changed: Each<bool>,
     /// How many segments began after either.
-    discontinuities: u64,
+    discontinuities: Each<u64>,
     /// A segment was cut since the tracks changed.
     tracks_used: bool,
     ended: bool,
@@ -154,13 +155,13 @@ impl Segmenter {
             served: Vec::new(),
             open: Open::default(),
             newest: None,
-            sounds: Sounds::new(Samples::of(method)),
+            singles: Singles::new(Samples::of(method)),
             video: VideoState::Awaiting { since: None },
             clock: None,
             next_wall_ms: None,
             broke: false,
-            changed: false,
-            discontinuities: 0,
+            changed: Each::default(),
+            discontinuities: Each::default(),
             tracks_used: false,
             ended: false,
             dirty: true,
@@ -185,6 +186,9 @@ impl Segmenter {
         if self.rendition(feed).is_none() {
             let method = self.config.encryption.as_ref().map(|e| e.method);
             let mut rendition = Rendition::new(feed, self.config.epoch, method);
+            if self.config.timed_metadata {
+                rendition.carry_metadata();
+            }
             rendition.set_tracks(&self.tracks, &[]);
             self.renditions.push(rendition);
         }
@@ -301,36 +305,6 @@ impl Segmenter {
         }
     }
 
-    /// The media sequence number that the next segment will have at least: where a later segmenter
-    /// of the same stream must begin.
-    #[must_use]
-    pub fn next_media_sequence(&self) -> u64 {
-        let used = self.renditions.iter().map(Rendition::next_sequence).max();
-        self.sequence().max(used.unwrap_or(0))
-    }
-
-    /// The discontinuity sequence number that a later segmenter of the same stream must begin
-    /// with: its own beginning is one more discontinuity.
-    #[must_use]
-    pub fn next_discontinuity_sequence(&self) -> u64 {
-        let used = self
-            .renditions
-            .iter()
-            .map(Rendition::last_discontinuity_sequence);
-        self.discontinuities().max(used.max().unwrap_or(0)) + 1
-    }
-
-    /// The number of the next segment cut.
-    fn sequence(&self) -> u64 {
-        let first = self.config.first_media_sequence;
-        first.saturating_add(self.stats.segments)
-    }
-
-    fn discontinuities(&self) -> u64 {
-        let first = self.config.first_discontinuity_sequence;
-        first.saturating_add(self.discontinuities)
-    }
-
     fn target_ms(&self) -> u64 {
         self.cutter.target_ms().map_or(0, unsigned)
     }
@@ -341,11 +315,6 @@ impl Segmenter {
             least_ms: 3 * self.target_ms(),
             max_listed: self.config.limits.max_listed,
         }
-    }
-
-    /// The next segment begins with a discontinuity; called before either reason is noted.
-    fn count_discontinuity(&mut self) {
-        self.discontinuities += u64::from(!self.broke && !self.changed);
     }
 
     fn rendition(&self, feed: Feed) -> Option<&Rendition> {

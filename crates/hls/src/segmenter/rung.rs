@@ -4,7 +4,7 @@ use media::{AccessUnit, Rounding, Ticks, Timescale, TrackKind};
 
 use super::{Anchor, Segmenter, Served, VideoState};
 use crate::config::WallTime;
-use crate::container::Container;
+use crate::container::{Container, Each};
 use crate::cutter::{self, Decision, SECOND};
 use crate::feed::Feed;
 use crate::ladder::{Begin, Cut, First, Position, Rung, Standing};
@@ -133,7 +133,7 @@ impl Segmenter {
         let config = &mut self.config;
         config.first_media_sequence = before.sequence.saturating_sub(self.stats.segments);
         config.first_discontinuity_sequence = next.discontinuities;
-        self.discontinuities = 0;
+        self.discontinuities = Each::default();
         self.clock = Some(Anchor {
             wall_ms: next.wall_ms,
             media_ms: cutter::millis(time),
@@ -227,7 +227,7 @@ impl Segmenter {
         let first = First {
             sequence: next,
             least: own.max(self.config.least_media_sequence),
-            discontinuities: self.discontinuities(),
+            discontinuities: self.discontinuities().of(Container::Fmp4),
             wall_ms: clock.map_or(arrived.0, |_| self.wall_at(cutter::millis(time))),
         };
         let on = self.on_ladder.as_mut()?;
@@ -247,7 +247,7 @@ impl Segmenter {
     /// last one, or the others have a discontinuity here and this one has none, or the reverse, the
     /// playlists begin anew: their numbers must be those of the others.
     pub(super) fn take_place(&mut self) {
-        let tagged = self.broke || self.changed;
+        let tagged = self.broke || self.changed.of(Container::Fmp4);
         let Some(on) = self.on_ladder.as_mut() else {
             return;
         };
@@ -263,7 +263,7 @@ impl Segmenter {
         let config = &mut self.config;
         config.first_media_sequence = next.sequence.saturating_sub(self.stats.segments);
         config.first_discontinuity_sequence = next.discontinuities;
-        self.discontinuities = 0;
+        self.discontinuities = Each::default();
     }
 
     /// When the open segment began, on the ladder's wall clock.
@@ -334,24 +334,32 @@ impl Segmenter {
             let rendition = self.rendition(feed).filter(|r| r.is_enabled())?;
             rendition.position()
         };
-        let whole = self.parts.as_ref();
-        let whole = whole.and_then(|_| position(Feed::Main(Container::Fmp4)));
-        on.rung.set_position(whole.map(|whole| Position {
-            whole,
+        let main = Feed::Main(Container::Fmp4);
+        let whole = self.parts.as_ref().and_then(|_| position(main));
+        on.rung.set_position(whole.map(|whole| {
             // One that nobody has asked for yet begins with what the whole has.
-            sound: self.offered().map(|feed| position(feed).unwrap_or(whole)),
+            let newest = |feed| (feed, position(feed).unwrap_or(whole));
+            let sound = self.sound_alone().map(|sound| sound.feed);
+            let choice = self.choice(Container::Fmp4);
+            Position {
+                plain: [main].into_iter().chain(sound).map(newest).collect(),
+                choice: choice.and_then(|(picture, sounds)| {
+                    let labels = self.singles.labels(&sounds);
+                    let feeds = [picture?].into_iter().chain(sounds);
+                    Some((labels, feeds.map(|single| newest(single.feed)).collect()))
+                }),
+            }
         }));
-        let report = |name: &str, playlist: &str, (sequence, part): (u64, u64)| Report {
-            uri: format!("../{}", playlist::uri(name, playlist)),
-            sequence,
-            part,
-        };
-        let mut reports = Vec::new();
-        for (name, Position { whole, sound }) in on.rung.others() {
-            reports.push(report(&name, Container::Fmp4.playlist_name(), whole));
-            let sound = sound.map(|sound| report(&name, Feed::Audio(0).playlist_name(), sound));
-            reports.extend(sound);
-        }
-        reports
+        let others = on.rung.others().into_iter();
+        let reports = others.flat_map(|(name, named)| {
+            named
+                .into_iter()
+                .map(move |(feed, (sequence, part))| Report {
+                    uri: format!("../{}", playlist::uri(&name, feed.playlist_name())),
+                    sequence,
+                    part,
+                })
+        });
+        reports.collect()
     }
 }

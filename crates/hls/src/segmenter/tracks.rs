@@ -6,6 +6,7 @@ use media::{Track, TrackId, TrackKind, TrackList};
 use remux::LeftOut;
 
 use super::{Segmenter, Served, VideoState};
+use crate::container::{Container, Each};
 use crate::feed::audio_tracks;
 use crate::mux::Change;
 
@@ -36,22 +37,24 @@ impl Segmenter {
         if video_changed || (self.is_on_ladder() && !joins) {
             self.video = VideoState::Awaiting { since: None };
         }
-        self.sounds.set_tracks(&defaults);
-        let mut changed = false;
+        self.singles.set_tracks(&defaults);
+        let mut changed = Each::default();
         for rendition in &mut self.renditions {
-            let beside = self.sounds.left_out_of(rendition.feed(), &others);
+            let feed = rendition.feed();
+            let beside = self.singles.left_out_of(feed, &others);
             let change = rendition.set_tracks(&defaults, &beside);
-            changed |= change == Change::Configuration && rendition.makes_parts();
+            *changed.of_mut(feed.container()) |= change == Change::Configuration;
         }
-        if changed && self.stats.segments > 0 {
-            self.count_discontinuity();
-            self.changed = true;
+        for container in Container::ALL {
+            if changed.of(container) {
+                self.note_change(container);
+            }
         }
         let mut served: Vec<Served> = defaults
             .iter()
             .filter(|track| {
                 let carried = self.renditions.iter().any(|r| r.carries(track.id));
-                carried || self.sounds.carries(track.id)
+                carried || self.singles.carries(track.id)
             })
             .map(|track| Served {
                 track: track.id,
@@ -92,12 +95,12 @@ fn split(tracks: &TrackList) -> (TrackList, Vec<LeftOut>) {
     (TrackList::new(served), others.collect())
 }
 
-/// A track that is not one of the defaults.
-pub(super) fn left_out(track: &Track) -> LeftOut {
+/// A track that is neither the default video nor among the sounds.
+fn left_out(track: &Track) -> LeftOut {
     LeftOut {
         track: track.id,
         codec: track.codec,
-        reason: "HLS serves the default video and audio".to_owned(),
+        reason: "HLS serves the default video and eight audio tracks".to_owned(),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::bandwidth::Meter;
 use crate::config::WallTime;
 use crate::container::Container;
 use crate::encryption::NO_KEY;
-use crate::playlist::{self, FrameRate, Multivariant, Seconds, VariantKind};
+use crate::playlist::{self, FrameRate, Multivariant, Seconds};
 use crate::presentation::Text;
 
 use super::answer::{Answer, Piece};
@@ -178,12 +178,14 @@ impl Index {
                 per: 1_000,
                 hz: 1,
             }),
-            kind: VariantKind::Whole,
         };
         Ok(Past(Multivariant {
             container: self.container,
             independent,
-            variants: vec![whole],
+            whole,
+            sound: None,
+            iframes: None,
+            choice: None,
         }))
     }
 

@@ -89,6 +89,9 @@ impl Segmenter {
     /// set. An `onMetaData` that says what the one before said, and the first one, is only
     /// remembered. Messages that cannot be read, or are too large, are counted.
     pub fn data(&mut self, message: &DataMessage) {
+        if message.is_metadata() {
+            self.describe(message);
+        }
         if !self.takes_messages() || !self.messages.is_news(message) {
             return;
         }

@@ -32,6 +32,8 @@ const AAC_44100: &str = "1210";
 
 pub const VIDEO: TrackId = TrackId(0);
 pub const AUDIO: TrackId = TrackId(1);
+/// A publisher's second sound.
+pub const SECOND: TrackId = TrackId(3);
 /// 2026-11-20T19:30:00Z.
 pub const EPOCH_WALL: i64 = 1_795_203_000_000;
 
@@ -206,4 +208,32 @@ pub fn seconds(seconds: u64) -> Duration {
 /// The numbers of all pictures and sounds in a piece of MP4 or in order of their payloads.
 pub fn body(presentation: &Presentation, name: &str) -> Bytes {
     presentation.resource(name).expect(name).body.joined()
+}
+
+/// Another sound in the same configuration.
+pub fn second_sound() -> Track {
+    Track {
+        id: SECOND,
+        ..audio_track()
+    }
+}
+
+/// Picture and two sounds.
+pub fn two_sounds() -> (Arc<TrackList>, Vec<AccessUnit>) {
+    let units = movie(0, 200, 40, 50).into_iter().flat_map(|unit| {
+        let mut twin = (unit.track == AUDIO).then(|| unit.clone());
+        if let Some(twin) = &mut twin {
+            twin.track = SECOND;
+        }
+        std::iter::once(unit).chain(twin)
+    });
+    (
+        list(vec![video_track(), audio_track(), second_sound()]),
+        units.collect(),
+    )
+}
+
+pub fn multivariant_text(presentation: &Presentation, container: Container) -> String {
+    let text = presentation.multivariant(container).expect("a playlist");
+    String::from_utf8(text.body.to_vec()).unwrap()
 }

@@ -356,7 +356,10 @@ async fn next(
 pub(super) fn feed_name(feed: Feed) -> String {
     match feed {
         Feed::Main(container) => container_name(container).to_owned(),
-        other => format!("{} in fMP4", other.playlist_name()),
+        other => {
+            let container = container_name(other.container());
+            format!("{} in {container}", other.playlist_name())
+        }
     }
 }
 

@@ -83,6 +83,10 @@ async fn files_of_the_page_have_types_and_validators() {
             "text/javascript; charset=utf-8",
         ),
         (
+            "/assets/vendor/hls.min.js",
+            "text/javascript; charset=utf-8",
+        ),
+        (
             "/assets/vendor/hls.worker.js",
             "text/javascript; charset=utf-8",
         ),

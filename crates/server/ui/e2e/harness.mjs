@@ -119,3 +119,36 @@ export function picture(page, selector) {
     return { currentTime: video.currentTime, pixels: hash >>> 0 };
   }, selector);
 }
+
+/**
+ * The tone that the page's video plays, in Hz to the nearest 10: loud, half a second without a change, and another one than
+ * `before`, since what was buffered plays on for a while.
+ */
+export async function tone(page, limitMs, before) {
+  await page.evaluate(() => {
+    if (window.ears !== undefined) return;
+    const video = document.querySelector('video');
+    video.muted = false;
+    video.volume = 1;
+    const context = new AudioContext();
+    const ears = context.createAnalyser();
+    ears.fftSize = 8192;
+    context.createMediaElementSource(video).connect(ears);
+    // A source that leads nowhere is not pulled.
+    ears.connect(context.destination);
+    window.ears = ears;
+  });
+  let heard = [];
+  for (const end = Date.now() + limitMs; Date.now() < end; await page.waitForTimeout(100)) {
+    heard.push(await page.evaluate(() => {
+      const levels = new Float32Array(window.ears.frequencyBinCount);
+      window.ears.getFloatFrequencyData(levels);
+      const loudest = levels.reduce((best, level, bin) => (level > levels[best] ? bin : best), 0);
+      if (!(levels[loudest] > -60)) return undefined;
+      return Math.round(loudest * window.ears.context.sampleRate / window.ears.fftSize / 10) * 10;
+    }));
+    heard = heard.slice(-6);
+    if (heard.length === 6 && heard.every((hz) => hz !== undefined && hz !== before && hz === heard[0])) return heard[0];
+  }
+  throw new Error(`no steady tone: ${heard.join(', ')}`);
+}

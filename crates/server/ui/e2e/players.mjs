@@ -1,17 +1,18 @@
 // Plays URLs in other people's players, in a page of another origin, and says what was really seen.
 //
-//   node players.mjs SECONDS URL ENGINE[,low-latency] [URL ENGINE[,low-latency] …]
+//   node players.mjs SECONDS URL ENGINE[,low-latency][,sounds] [URL ENGINE… …]
 //   node players.mjs 4 http://127.0.0.1:8080/live/cam.m3u8 shaka,low-latency
 //
 // ENGINE is shaka (Shaka Player) or hls (the full build of hls.js); all play at once, a page each. Prints one JSON
 // array on standard output, in the order of the arguments: errors the player told of, how far clock, frames and
-// pixels moved during SECONDS, and what it asked for. Exits 1, after printing, when one did not play or told
+// pixels moved during SECONDS, and what it asked for. With `sounds` it then chooses each sound in turn, and says by name which tone
+// was loudest (Hz, to 10). Exits 1, after printing, when one did not play or told
 // of an error. CHROMIUM names another browser binary, PLAYERS_TIMEOUT_S another limit for the first picture (30).
 import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { launch } from './harness.mjs';
+import { launch, tone } from './harness.mjs';
 
 const require = createRequire(import.meta.url);
 const SCRIPTS = { shaka: 'shaka-player/dist/shaka-player.compiled.js', hls: 'hls.js/dist/hls.min.js' };
@@ -19,11 +20,11 @@ const [secondsText, ...rest] = process.argv.slice(2);
 const seconds = Number(secondsText);
 const cases = [];
 for (let at = 0; at < rest.length; at += 2) {
-  const [engine, option] = rest[at + 1]?.split(',') ?? [];
-  cases.push({ url: rest[at], engine, lowLatency: option === 'low-latency' });
+  const [engine, ...options] = rest[at + 1]?.split(',') ?? [];
+  cases.push({ url: rest[at], engine, lowLatency: options.includes('low-latency'), sounds: options.includes('sounds') });
 }
 if (!(seconds > 0) || cases.length === 0 || cases.some(({ engine }) => SCRIPTS[engine] === undefined)) {
-  console.error('usage: node players.mjs SECONDS URL shaka|hls[,low-latency] …');
+  console.error('usage: node players.mjs SECONDS URL shaka|hls[,low-latency][,sounds] …');
   process.exit(2);
 }
 const limitMs = Number(process.env.PLAYERS_TIMEOUT_S ?? 30) * 1000;
@@ -54,7 +55,7 @@ try {
 console.log(JSON.stringify(results));
 if (results.some(({ failure }) => failure !== undefined)) process.exit(1);
 
-async function play({ url, engine, lowLatency }) {
+async function play({ url, engine, lowLatency, sounds }) {
   const seen = { url, engine, lowLatency, asked: { playlists: 0, waits: 0, deltas: 0, parts: 0, segments: 0, keys: 0 }, answers: {} };
   const context = await browser.newContext();
   try {
@@ -78,6 +79,16 @@ async function play({ url, engine, lowLatency }) {
       Object.assign(seen, moved);
       if (moved.clock >= 0.6 * seconds && moved.frames >= 5 * seconds && moved.moves) break;
       if (Date.now() > end) throw new Error(`does not play after ${limitMs / 1000} s`);
+    }
+    if (sounds) {
+      seen.sounds = [];
+      // The first once more, for the way back.
+      const names = await page.evaluate(() => window.sounds());
+      for (const name of [...names, ...names.slice(0, 1)]) {
+        await page.evaluate((name) => window.choose(name), name);
+        seen.sounds.push([name, await tone(page, limitMs, seen.sounds.at(-1)?.[1])]);
+        await told();
+      }
     }
   } catch (error) {
     seen.failure = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -137,6 +148,8 @@ async function begin({ url, engine, lowLatency }) {
     player.addEventListener('error', (event) => describe(event.detail));
     player.configure({ streaming: { lowLatencyMode: lowLatency } });
     window.reading = () => ({ behind: player.getStats().liveLatency, keySystem: player.keySystem() });
+    window.sounds = () => player.getAudioTracks().map(({ label }) => label);
+    window.choose = (name) => player.selectAudioTrack(player.getAudioTracks().find(({ label }) => label === name));
     await player.attach(video);
     player.load(url).catch(describe);
   } else {
@@ -145,9 +158,15 @@ async function begin({ url, engine, lowLatency }) {
     // What it waits for is a stall, and counted as one.
     const isStall = ({ details, fatal }) => !fatal && /^buffer(Stalled|Nudge)/.test(details);
     hls.on(Hls.Events.ERROR, (_event, data) => {
-      if (!isStall(data)) window.errors.push(`hls.js ${data.fatal ? 'fatal ' : ''}${data.details}: ${data.error?.message}`);
+      // hls.js 1.7.4 says this of the first fragment of sound in MPEG-TS, and in its next line that it is buffered.
+      const isFirst = data.details === 'bufferAppendNoProgress' && data.frag?.type === 'audio' && !data.fatal;
+      // What a choice of another sound makes it leave off.
+      const isLeftOff = data.details === 'aborted' && !data.fatal;
+      if (!isStall(data) && !isFirst && !isLeftOff) window.errors.push(`hls.js ${data.fatal ? 'fatal ' : ''}${data.details}: ${data.error?.message}`);
     });
     window.reading = () => ({ behind: hls.playingDate === null ? undefined : (Date.now() - hls.playingDate.getTime()) / 1000 });
+    window.sounds = () => hls.audioTracks.map(({ name }) => name);
+    window.choose = (name) => { hls.audioTrack = hls.audioTracks.findIndex((track) => track.name === name); };
     hls.loadSource(url);
     hls.attachMedia(video);
   }

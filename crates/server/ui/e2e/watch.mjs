@@ -1,6 +1,6 @@
 // Watches a live stream in Debian's chromium and says what was really seen.
 //
-//   node watch.mjs BASE_URL APP/STREAM PROTO SECONDS [SCREENSHOT.png] [--audio-only] [--controls]
+//   node watch.mjs BASE_URL APP/STREAM PROTO SECONDS [SCREENSHOT.png] [--audio-only] [--controls] [--sounds]
 //   node watch.mjs http://127.0.0.1:8080 live/cam1 hls 4 cam1.png
 //   node watch.mjs http://127.0.0.1:8080 'live/cam1?pwd=secret' hls 4
 //
@@ -10,20 +10,23 @@
 // exits 1 with one line on standard error (and the screenshot, if one was asked for).
 // --audio-only: a stream without picture, so only its clock must move. --controls: also tries keys, buttons and
 // the *Lower delay* switch (the stream must play over both HLS and HTTP-FLV), and runs axe over the playing page.
+// --sounds: also chooses each sound by keyboard, and says which tone was heard then (Hz), also after a restart of the player.
 // CHROMIUM names another browser binary, WATCH_TIMEOUT_S another limit for the first picture (30).
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
+import { tone } from './harness.mjs';
 
 const args = process.argv.slice(2).filter((arg) => !arg.startsWith('--'));
 const audioOnly = process.argv.includes('--audio-only');
 const withControls = process.argv.includes('--controls');
+const withSounds = process.argv.includes('--sounds');
 const [base, address, proto, secondsText, screenshot] = args;
 const [stream, query] = address?.split('?') ?? [];
 const seconds = Number(secondsText);
 const PROTOCOL_NAME = { hls: 'HLS (fMP4)', ts: 'HLS (MPEG-TS)', flv: 'HTTP-FLV' };
 if (base === undefined || !stream?.includes('/') || PROTOCOL_NAME[proto] === undefined || !(seconds > 0)) {
-  console.error('usage: node watch.mjs BASE_URL APP/STREAM hls|ts|flv SECONDS [SCREENSHOT.png] [--audio-only] [--controls]');
+  console.error('usage: node watch.mjs BASE_URL APP/STREAM hls|ts|flv SECONDS [SCREENSHOT.png] [--audio-only] [--controls] [--sounds]');
   process.exit(2);
 }
 const limitMs = Number(process.env.WATCH_TIMEOUT_S ?? 30) * 1000;
@@ -100,6 +103,7 @@ try {
   }
   check(after.fields.protocol === PROTOCOL_NAME[proto], `asked for ${PROTOCOL_NAME[proto]}, plays over ${after.fields.protocol}: ${await words()}`);
   if (withControls) await tryControls();
+  const sounds = withSounds ? await trySounds() : undefined;
   offences.push(...(await page.evaluate(() => window.seenViolations)).map((text) => `CSP violation: ${text}`));
   check(offences.length === 0, offences.join('; '));
 
@@ -107,7 +111,7 @@ try {
     stream, proto, state: after.state, ...after.fields,
     totalVideoFrames: after.totalVideoFrames, droppedVideoFrames: after.droppedVideoFrames,
     framesAdvance: frames, currentTimeAdvance: Number(advance.toFixed(3)), playingAfterMs, requests, lowLatency,
-    videoWidth: after.width, videoHeight: after.height,
+    videoWidth: after.width, videoHeight: after.height, sounds,
   }));
 } catch (error) {
   failure = error instanceof Error ? error.message.split('\n')[0] : String(error);
@@ -157,10 +161,37 @@ async function tryControls() {
   await page.click('.controls [role=switch]');
   await until(async () => (await look()).fields.protocol === other && (await look()).state === 'playing', `Lower delay does not lead to ${other}`);
 
+  await checkAxe();
+}
+
+async function checkAxe() {
   await page.evaluate(readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
   const violations = await page.evaluate(async () => (await window.axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }))
     .violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`));
   check(violations.length === 0, `axe: ${violations.join('; ')}`);
+}
+
+/** Name and tone of each sound, as a viewer chooses them by keyboard; the last one again after *Lower delay* was on and off. */
+async function trySounds() {
+  const choice = page.getByRole('combobox', { name: 'Sound' });
+  await until(() => choice.isVisible(), 'there is no choice of sound');
+  const chosen = () => choice.evaluate((select) => select.selectedOptions[0]?.textContent);
+  const names = await choice.evaluate((select) => [...select.options].map((option) => option.textContent));
+  const heard = [[await chosen(), await tone(page, limitMs)]];
+  for (const name of names.slice(1)) {
+    await choice.focus();
+    await page.keyboard.press('ArrowDown');
+    await until(async () => await chosen() === name, `ArrowDown does not choose ${name}`);
+    heard.push([name, await tone(page, limitMs, heard.at(-1)[1])]);
+  }
+  const last = names.at(-1);
+  await page.click('.controls [role=switch]');
+  await until(async () => (await look()).fields.protocol === PROTOCOL_NAME.flv && !await choice.isVisible(), 'HTTP-FLV offers sounds');
+  await page.click('.controls [role=switch]');
+  await until(async () => await choice.isVisible() && await chosen() === last, `${last} is not chosen again`);
+  heard.push([last, await tone(page, limitMs)]);
+  await checkAxe();
+  return heard;
 }
 
 async function until(done, otherwise) {

@@ -34,6 +34,7 @@ export function Controls({ session, t, panelOpen, fullscreen, onFullscreen, onPa
       />
       {behind && <button type="button" class="button" onClick={() => session.goLive()}>{t('control.live')}</button>}
       <span class="spacer" />
+      <SoundChoice session={session} t={t} />
       {order.length > 1 && (
         <label class="switch" title={t('control.lower-delay.hint')}>
           <input
@@ -49,6 +50,20 @@ export function Controls({ session, t, panelOpen, fullscreen, onFullscreen, onPa
         label={fullscreen.value ? t('control.fullscreen.leave') : t('control.fullscreen')}
       />
     </div>
+  );
+}
+
+/** Which sound is heard, where there are several. */
+function SoundChoice({ session, t }: { session: Session; t: Translator }) {
+  const { names, chosen } = session.sounds.value;
+  if (names.length < 2) return null;
+  return (
+    <label class="sound">
+      <span>{t('control.sound')}</span>
+      <select value={String(chosen)} onChange={(event) => session.chooseSound(event.currentTarget.selectedIndex)}>
+        {names.map((name, index) => <option key={name} value={String(index)} translate={false}>{name}</option>)}
+      </select>
+    </label>
   );
 }
 

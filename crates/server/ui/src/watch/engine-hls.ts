@@ -1,8 +1,9 @@
-// HLS through hls.js (light build) with its worker as a file, since the page's policy allows no blob: worker.
+// HLS through hls.js with its worker as a file, since the page's policy allows no blob: worker. The light build, which
+// is two thirds of the full one, but where there are sounds to choose from: it knows no audio groups.
 
 import type HlsClass from 'hls.js';
 import type { ErrorData } from 'hls.js';
-import { bufferedEnd, unsupported, type Engine, type EngineOptions, type Readings } from './engine';
+import { bufferedEnd, loadScript, unsupported, type Engine, type EngineOptions, type Readings } from './engine';
 import { pace } from './pace';
 
 declare global {
@@ -10,6 +11,7 @@ declare global {
 }
 
 export const HLS_SCRIPT = '/assets/vendor/hls.light.min.js';
+const HLS_FULL_SCRIPT = '/assets/vendor/hls.min.js';
 const HLS_WORKER = '/assets/vendor/hls.worker.js';
 
 /** Longest live delay believed from the wall clock; beyond it the clocks disagree. */
@@ -21,11 +23,22 @@ const MAX_TARGETS_BEHIND = 10;
 /** With more than this to play, a failing network is not yet the viewer's matter. */
 const SPARE_SECONDS = 1.5;
 
-/** Starts playing; `HLS_SCRIPT` must have loaded. `clockOffsetMs` is server minus browser time. */
-export function startHls(options: EngineOptions, clockOffsetMs: number): Engine {
-  const { video, url, protocol, declared, emit } = options;
-  const Hls = window.Hls;
+/** What each script gave: both builds go by one name. */
+const builds = new Map<string, typeof HlsClass>();
+
+/** hls.js, in its full build for streams with sounds to choose from. */
+export async function loadHls(withSounds: boolean): Promise<typeof HlsClass> {
+  const script = withSounds ? HLS_FULL_SCRIPT : HLS_SCRIPT;
+  await loadScript(script);
+  const Hls = builds.get(script) ?? window.Hls;
   if (Hls === undefined) throw new Error('hls.js is not there');
+  builds.set(script, Hls);
+  return Hls;
+}
+
+/** Starts playing. `clockOffsetMs` is server minus browser time. */
+export function startHls(Hls: typeof HlsClass, options: EngineOptions, clockOffsetMs: number): Engine {
+  const { video, url, protocol, declared, emit } = options;
   const hls = new Hls({
     enableWorker: true,
     workerPath: HLS_WORKER,
@@ -65,7 +78,8 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
   };
   video.addEventListener('timeupdate', keepPace);
 
-  const recent: { bits: number; seconds: number }[] = [];
+  // Of each playlist that is read: picture and sound may be two.
+  const recent = new Map<string, { bits: number; seconds: number }[]>();
   let recoveries = 0;
   let stopped = false;
 
@@ -73,9 +87,16 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     const seconds = (part ?? frag).duration;
     const size = (part ?? frag).stats.total || (part ?? frag).stats.loaded;
     if (!(seconds > 0) || !(size > 0)) return;
-    recent.push({ bits: size * 8, seconds });
-    while (recent.length > 1 && sum(recent.slice(1), 'seconds') >= 6) recent.shift();
+    const own = recent.get(frag.type) ?? [];
+    recent.set(frag.type, own);
+    own.push({ bits: size * 8, seconds });
+    while (own.length > 1 && sum(own.slice(1), 'seconds') >= 6) own.shift();
   });
+  const tellSounds = () => {
+    if (!stopped) options.onSounds({ names: hls.audioTracks.map(({ name }) => name), chosen: hls.audioTrack });
+  };
+  hls.on(Hls.Events.AUDIO_TRACKS_UPDATED, tellSounds);
+  hls.on(Hls.Events.AUDIO_TRACK_SWITCHING, tellSounds);
   hls.on(Hls.Events.BUFFER_EOS, () => { if (!stopped) emit({ type: 'finished' }); });
   hls.on(Hls.Events.ERROR, (_name, data) => {
     if (stopped || !data.fatal) return;
@@ -117,15 +138,16 @@ export function startHls(options: EngineOptions, clockOffsetMs: number): Engine 
     readings(): Readings {
       const level = hls.levels[hls.currentLevel] ?? hls.levels[hls.loadLevel] ?? hls.levels[0];
       const codecs = [level?.videoCodec, level?.audioCodec].filter((codec) => typeof codec === 'string' && codec !== '') as string[];
-      const seconds = sum(recent, 'seconds');
       return {
         codecs: codecs.length > 0 ? codecs : declared,
         frameRate: level !== undefined && level.frameRate > 0 ? level.frameRate : undefined,
-        bitrate: seconds > 0 ? sum(recent, 'bits') / seconds : undefined,
+        bitrate: recent.size === 0 ? undefined
+          : [...recent.values()].reduce((total, own) => total + sum(own, 'bits') / sum(own, 'seconds'), 0),
         latency: delay(),
       };
     },
     liveEdge: () => hls.liveSyncPosition ?? undefined,
+    choose(index) { hls.audioTrack = index; },
     stop() {
       stopped = true;
       video.removeEventListener('timeupdate', keepPace);

@@ -22,8 +22,20 @@ export type EngineEvent =
   | { type: 'lost'; detail: string }
   | { type: 'failed'; kind: Failure['kind']; detail: string };
 
+/** Sounds to choose from, by name. */
+export interface Sounds {
+  names: readonly string[];
+  /** Index of the one that is heard; -1 where none is. */
+  chosen: number;
+}
+
+/** Nothing to choose. */
+export const ONE_SOUND: Sounds = { names: [], chosen: -1 };
+
 export interface Engine {
   readonly protocol: Protocol;
+  /** Lets another sound be heard, where there are some. */
+  choose?(index: number): void;
   readings(): Readings;
   /** Position of the live edge on the video's own clock, where one is known. */
   liveEdge(): number | undefined;
@@ -39,6 +51,8 @@ export interface EngineOptions {
   /** Codec strings the playlist declared, for those engines that cannot tell. */
   declared: readonly string[];
   emit: (event: EngineEvent) => void;
+  /** Told of the sounds, and of each change. */
+  onSounds: (sounds: Sounds) => void;
 }
 
 /** End of the buffered range that holds `at` (or starts just after it), in seconds of the video's clock. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { codecName, codecNames, splitCodecs } from './codecs';
 import { flvCodec } from './engine-flv';
 import { unsupportedCodecs } from './overlay';
-import { firstVariant } from './playlist';
+import { firstVariant, hasSounds } from './playlist';
 import { classify, clockOffset, firstLine } from './question';
 
 describe('codec names', () => {
@@ -50,6 +50,16 @@ describe('codec names', () => {
     expect(flvCodec('Flv: Unsupported codec in video frame: vp09')).toBe('vp09');
     expect(flvCodec('')).toBe('');
   });
+});
+
+describe('sounds to choose from', () => {
+  it.each([
+    ['#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI="a.m3u8",GROUP-ID="sound",NAME="Audio 1"\n', true],
+    ['#EXTM3U\r\n#EXT-X-MEDIA:GROUP-ID="sound",TYPE=AUDIO\r\n', true],
+    ['#EXTM3U\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="TYPE=AUDIO",NAME="x"\n', false],
+    ['#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1,AUDIO="x"\na.m3u8\n', false],
+    ['', false],
+  ])('%j: %s', (text, expected) => expect(hasSounds(text)).toBe(expected));
 });
 
 describe('the multivariant playlist', () => {

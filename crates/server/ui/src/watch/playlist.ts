@@ -11,6 +11,11 @@ export interface Variant {
   bandwidth: number | undefined;
 }
 
+/** Whether there are sounds to choose from: `EXT-X-MEDIA` of audio (RFC 8216 §4.3.4.1). */
+export function hasSounds(text: string): boolean {
+  return text.split(/\r?\n/).some((line) => line.startsWith('#EXT-X-MEDIA:') && /[:,]TYPE=AUDIO(,|$)/.test(line));
+}
+
 /** Reads the first `EXT-X-STREAM-INF` (RFC 8216 §4.3.4.2) of `text`. */
 export function firstVariant(text: string): Variant | undefined {
   const line = text.split(/\r?\n/).find((candidate) => candidate.startsWith('#EXT-X-STREAM-INF:'));

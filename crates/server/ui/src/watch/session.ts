@@ -3,13 +3,13 @@
 
 import { batch, signal, type Signal } from '@preact/signals';
 import { mediaPath, type Address } from './address';
-import { bufferedEnd, loadScript, type Engine, type EngineEvent, type EngineOptions } from './engine';
+import { bufferedEnd, loadScript, ONE_SOUND, type Engine, type EngineEvent, type EngineOptions, type Sounds } from './engine';
 import { FLV_SCRIPT, startFlv } from './engine-flv';
-import { HLS_SCRIPT, startHls } from './engine-hls';
+import { loadHls, startHls } from './engine-hls';
 import { startNative } from './engine-native';
 import { begin, current, step, type Effect, type Event, type Model, type Step } from './machine';
 import { Meter, usualRate } from './meter';
-import { firstVariant, type Variant } from './playlist';
+import { firstVariant, hasSounds, type Variant } from './playlist';
 import { protocolOrder, type Abilities, type Protocol } from './protocol';
 import { question, type Answer } from './question';
 
@@ -59,6 +59,7 @@ export class Session {
   readonly still = signal(false);
   /** Plays, but has no picture. */
   readonly audioOnly = signal(false);
+  readonly sounds = signal<Sounds>(ONE_SOUND);
   /** The server's words about a stream that is not there. */
   readonly notice = signal('');
 
@@ -68,6 +69,10 @@ export class Session {
   /** Grows with each start and stop, so that late answers of an earlier player are known as such. */
   private generation = 0;
   private variant: Variant | undefined;
+  /** The last playlist had sounds to choose from. */
+  private hasSounds = false;
+  /** The sound that the viewer chose: it is chosen again when a player begins anew. */
+  private sound: string | undefined;
   private clockOffsetMs = 0;
 
   private asking: AbortController | undefined;
@@ -177,6 +182,12 @@ export class Session {
     if (this.video !== undefined && edge !== undefined && edge > this.video.currentTime + 1) this.video.currentTime = edge;
   }
 
+  /** Lets the sound of this number be heard. */
+  chooseSound(index: number): void {
+    this.sound = this.sounds.value.names[index];
+    this.engine?.choose?.(index);
+  }
+
   prefer(protocol: Protocol): void {
     this.send({ type: 'choose', order: protocolOrder(protocol, this.abilities) });
   }
@@ -243,7 +254,9 @@ export class Session {
   private learn(answer: Answer): void {
     if (answer.clockOffsetMs !== undefined) this.clockOffsetMs = answer.clockOffsetMs;
     if (answer.answer === 'missing') this.notice.value = answer.text;
-    if (answer.answer === 'live' && answer.text.startsWith('#EXTM3U')) this.variant = firstVariant(answer.text);
+    if (answer.answer !== 'live' || !answer.text.startsWith('#EXTM3U')) return;
+    this.variant = firstVariant(answer.text);
+    this.hasSounds = hasSounds(answer.text);
   }
 
   private async start(protocol: Protocol): Promise<void> {
@@ -251,9 +264,9 @@ export class Session {
     if (video === undefined) return;
     const generation = this.generation += 1;
     this.resetProgress();
+    let start: (options: EngineOptions) => Engine;
     try {
-      if (protocol === 'hls' || protocol === 'ts') await loadScript(HLS_SCRIPT);
-      if (protocol === 'flv') await loadScript(FLV_SCRIPT);
+      start = await this.starter(protocol);
     } catch (error) {
       if (generation === this.generation) this.send({ type: 'failed', kind: 'script', detail: String(error) });
       return;
@@ -265,9 +278,10 @@ export class Session {
       url: new URL(mediaPath(this.address, protocol), location.href).href,
       declared: this.variant?.codecs ?? [],
       emit: (event) => { if (generation === this.generation) this.heard(event, generation); },
+      onSounds: (sounds) => { if (generation === this.generation) this.offered(sounds); },
     };
     try {
-      this.engine = this.engineFor(options);
+      this.engine = start(options);
     } catch (error) {
       this.send({ type: 'failed', kind: 'media', detail: error instanceof Error ? error.message : String(error) });
       return;
@@ -275,12 +289,28 @@ export class Session {
     if (!this.paused.value) this.play();
   }
 
-  private engineFor(options: EngineOptions): Engine {
-    switch (options.protocol) {
-      case 'flv': return startFlv(options);
-      case 'native': return startNative(options, { frameRate: this.variant?.frameRate, bitrate: this.variant?.bandwidth });
-      case 'hls': case 'ts': return startHls(options, this.clockOffsetMs);
+  /** What starts a player, once its script is there. */
+  private async starter(protocol: Protocol): Promise<(options: EngineOptions) => Engine> {
+    switch (protocol) {
+      case 'flv':
+        await loadScript(FLV_SCRIPT);
+        return startFlv;
+      case 'native':
+        return (options) => startNative(options, { frameRate: this.variant?.frameRate, bitrate: this.variant?.bandwidth });
+      case 'hls': case 'ts': {
+        const Hls = await loadHls(this.hasSounds);
+        return (options) => startHls(Hls, options, this.clockOffsetMs);
+      }
     }
+  }
+
+  private offered(sounds: Sounds): void {
+    this.sounds.value = sounds;
+    const again = this.sound === undefined ? -1 : sounds.names.indexOf(this.sound);
+    if (again < 0 || again === sounds.chosen) return;
+    // Not from within the player's own event.
+    const { generation } = this;
+    window.setTimeout(() => { if (generation === this.generation) this.engine?.choose?.(again); });
   }
 
   private stop(): void {
@@ -289,6 +319,7 @@ export class Session {
     this.keepPicture();
     this.engine.stop();
     this.engine = undefined;
+    this.sounds.value = ONE_SOUND;
   }
 
   private heard(event: EngineEvent, generation: number): void {
