@@ -10,7 +10,7 @@ use crate::config::Options;
 use crate::exchange::{Method, Outcome, Request, RequestId, Seen};
 use crate::finding::{Finding, Findings};
 use crate::lane::{Ask, Context, Job, Lane};
-use crate::playlist::{self, Multivariant, Playlist};
+use crate::playlist::{self, Multivariant, Playlist, Variant};
 use crate::rules::http::Served;
 use crate::rules::{Scribe, http, variant};
 
@@ -83,6 +83,8 @@ pub struct Checker {
     url: Url,
     entry: Entry,
     lanes: Vec<Lane>,
+    /// Variants whose sound is a group's, with the playlists of these.
+    grouped: Vec<(Arc<Variant>, Vec<Arc<Url>>)>,
     asked: HashMap<RequestId, Asked>,
     next_id: u64,
     findings: Findings,
@@ -118,6 +120,7 @@ impl Checker {
             url,
             entry: Entry::Due(Duration::ZERO),
             lanes: Vec::new(),
+            grouped: Vec::new(),
             asked: HashMap::new(),
             next_id: 0,
             totals: Totals::default(),
@@ -288,7 +291,10 @@ impl Checker {
             ));
         }
         for rendition in &found.renditions {
-            named.push((Arc::clone(&rendition.url), None, rendition.is_media, true));
+            if let Some(url) = &rendition.url {
+                let said = found.said_of(rendition, url);
+                named.push((Arc::clone(url), said, rendition.is_media(), true));
+            }
         }
         let mut known: Vec<Arc<Url>> = Vec::new();
         named.retain(|(url, ..)| {
@@ -322,6 +328,27 @@ impl Checker {
             );
             self.lanes.push(lane);
         }
+        let variants = found.variants.iter().filter(|v| !v.is_i_frames);
+        let grouped = variants.filter_map(|variant| {
+            let sounds = found.sounds(variant.audio.as_deref()?);
+            let urls = sounds.filter_map(|sound| sound.url.clone());
+            // A variant that is one of the sounds costs what it costs alone.
+            let urls: Vec<Arc<Url>> = urls.collect();
+            (!urls.contains(&variant.url)).then(|| (Arc::clone(variant), urls))
+        });
+        self.grouped = grouped.collect();
+    }
+
+    /// Compares what variants with groups of sounds declare with what both cost together.
+    fn finish_groups(&mut self) {
+        for (variant, urls) in &self.grouped {
+            let lane = |url: &Arc<Url>| self.lanes.iter().find(|lane| lane.url == **url);
+            let Some(own) = lane(&variant.url) else {
+                continue;
+            };
+            let sounds = urls.iter().filter_map(|url| Some(lane(url)?.measured()));
+            own.finish_group(&mut self.findings, variant, sounds);
+        }
     }
 
     /// What was looked at so far.
@@ -351,6 +378,7 @@ impl Checker {
             lane.finish(&mut self.findings);
             self.totals.not_read += lane.waiting();
         }
+        self.finish_groups();
         let mut notes = self.notes;
         let totals = &self.totals;
         let mut note = |count: u64, what: &str| {

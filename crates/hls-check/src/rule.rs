@@ -147,6 +147,8 @@ checks! {
     RESOLUTION_MISSING 12 Should "RFC 8216 §4.3.4.2" "resolution-missing" "a variant with video has RESOLUTION";
     RESOLUTION_UNTRUE 12 Must "RFC 8216 §4.3.4.2" "resolution-untrue" "RESOLUTION is the size of the pictures";
     RATE_EXCEEDED 12 Must "RFC 8216 §4.3.4.2" "frame-rate-exceeded" "there are no more pictures a second than FRAME-RATE";
+    GROUP_UNKNOWN 12 Must "RFC 8216 §4.3.4.2" "group-unknown" "AUDIO names a group of sounds that is there";
+    GROUP_ALIKE 12 Must "RFC 8216 §4.3.4.1.1" "group-alike" "the members of a group have names of their own, and one of them at most is the default";
     RATE_UNTRUE 12 Should "RFC 8216 §4.3.4.2" "frame-rate-untrue" "there are about as many pictures a second as FRAME-RATE";
     AVERAGE_EXCEEDED 12 Should "RFC 8216 §4.3.4.2" "average-bandwidth-exceeded" "AVERAGE-BANDWIDTH is the average";
     HEV1 12 Should "Apple §1" "hev1" "HEVC in fMP4 is hvc1";

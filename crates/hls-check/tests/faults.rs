@@ -466,6 +466,20 @@ fn h12_what_variants_say() {
     for right in ["\"avc1.42C01E,mp4a.40.2\"", "\"avc1.42c028,mp4a.40.5\""] {
         in_multivariant(move |reply| attribute(reply, "CODECS", right)).found_by(&[]);
     }
+    in_multivariant(|reply| in_group(reply, "")).found_by(&["group-unknown"]);
+    in_multivariant(|reply| in_group(reply, &member("a", "other"))).found_by(&["group-unknown"]);
+    in_multivariant(|reply| in_group(reply, &member("a", "sound"))).found_by(&[]);
+    let two = |a, b| member(a, "sound") + &member(b, "sound");
+    in_multivariant(move |reply| in_group(reply, &two("a", "a"))).found_by(&["group-alike"]);
+    in_multivariant(move |reply| in_group(reply, &two("a", "b"))).found_by(&[]);
+    let both = two("a", "b").replace("NAME=", "DEFAULT=YES,NAME=");
+    in_multivariant(move |reply| in_group(reply, &both)).found_by(&["group-alike"]);
+    let never = member("a", "sound").replace("NAME=", "DEFAULT=YES,AUTOSELECT=NO,NAME=");
+    in_multivariant(move |reply| in_group(reply, &never)).found_by(&["line-malformed"]);
+    // A playlist of its own is watched, too, and costs what it costs in addition.
+    let beside = "URI=\"demo/ts.m3u8?sound\",NAME=";
+    let beside = member("a", "sound").replace("NAME=", beside);
+    in_multivariant(move |reply| in_group(reply, &beside)).found_by(&["bandwidth-exceeded"]);
     in_multivariant(|reply| replace(reply, "RESOLUTION", "X-RESOLUTION"))
         .found_by(&["resolution-missing"]);
     in_multivariant(|reply| attribute(reply, "RESOLUTION", "1280x720"))
@@ -478,6 +492,21 @@ fn h12_what_variants_say() {
     in_multivariant(|reply| attribute(reply, "CODECS", "\"hev1.1.6.L93.B0,mp4a.40.2\""))
         .of_text()
         .found_by(&["hev1"]);
+}
+
+/// A member of a group of sounds that is in the variant's own media.
+fn member(name: &str, group: &str) -> String {
+    format!("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"{group}\",NAME=\"{name}\"\n")
+}
+
+/// The variant's sound is the group's.
+fn in_group(reply: &mut Reply, members: &str) {
+    replace(reply, "CODECS", "AUDIO=\"sound\",CODECS");
+    replace(
+        reply,
+        "#EXT-X-STREAM-INF",
+        &format!("{members}#EXT-X-STREAM-INF"),
+    );
 }
 
 #[test]

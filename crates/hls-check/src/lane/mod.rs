@@ -284,6 +284,34 @@ impl Lane {
         }
     }
 
+    /// What was measured of its segments so far.
+    pub(crate) fn measured(&self) -> Measured {
+        self.measured
+    }
+
+    /// Compares what the variant declares with what it costs with these sounds.
+    pub(crate) fn finish_group(
+        &self,
+        findings: &mut Findings,
+        variant: &Variant,
+        sounds: impl Iterator<Item = Measured>,
+    ) {
+        if let Some(seen) = &self.measured_by {
+            let mut scribe = Scribe {
+                findings,
+                playlist: &self.name,
+                seen,
+            };
+            crate::rules::variant::together(
+                &mut scribe,
+                variant,
+                self.measured,
+                sounds,
+                self.is_ended(),
+            );
+        }
+    }
+
     fn scribe<'a>(&'a self, findings: &'a mut Findings, seen: &'a Arc<Seen>) -> Scribe<'a> {
         Scribe {
             findings,

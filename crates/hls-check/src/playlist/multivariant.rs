@@ -33,14 +33,28 @@ pub(crate) struct Variant {
     /// Its sound is in another playlist, or may be.
     pub(crate) audio: Option<String>,
     pub(crate) is_i_frames: bool,
+    /// It is one of the sounds of the variants that it is told of.
+    pub(crate) is_sound: bool,
 }
 
-/// `EXT-X-MEDIA` with a URI.
+/// `EXT-X-MEDIA`.
 #[derive(Debug)]
 pub(crate) struct Rendition {
-    pub(crate) url: Arc<Url>,
+    /// Of the tag.
+    pub(crate) line: usize,
+    /// None where it is in the variants' own media.
+    pub(crate) url: Option<Arc<Url>>,
+    pub(crate) kind: Box<str>,
+    pub(crate) group: Box<str>,
+    pub(crate) name: Box<str>,
+    pub(crate) is_default: bool,
+}
+
+impl Rendition {
     /// Audio or video, whose segments are read.
-    pub(crate) is_media: bool,
+    pub(crate) fn is_media(&self) -> bool {
+        matches!(&*self.kind, "AUDIO" | "VIDEO")
+    }
 }
 
 pub(super) fn parse<'a>(lines: impl Iterator<Item = (usize, &'a str)>, base: &Url) -> Multivariant {
@@ -113,28 +127,63 @@ impl Multivariant {
             frame_rate: list.get("FRAME-RATE").and_then(|value| value.parse().ok()),
             audio: list.get("AUDIO").map(str::to_owned),
             is_i_frames,
+            is_sound: false,
         }));
     }
 
     fn rendition(&mut self, line: usize, list: Attributes<'_>, base: &Url) {
-        let (Some(kind), Some(_), Some(_)) =
+        let (Some(kind), Some(group), Some(name)) =
             (list.get("TYPE"), list.get("GROUP-ID"), list.get("NAME"))
         else {
             let what = "EXT-X-MEDIA lacks TYPE, GROUP-ID or NAME";
             return self.problems.tell(&rule::LINE_MALFORMED, line, what);
         };
-        let Some(uri) = list
-            .get("URI")
-            .filter(|_| self.renditions.len() < MAX_PLAYLISTS)
-        else {
+        if self.renditions.len() >= MAX_PLAYLISTS {
             return;
-        };
-        match resolve(base, uri) {
-            Ok(url) => self.renditions.push(Rendition {
-                url,
-                is_media: matches!(kind, "AUDIO" | "VIDEO"),
-            }),
-            Err(what) => self.problems.tell(&rule::LINE_MALFORMED, line, what),
         }
+        let is_default = list.get("DEFAULT") == Some("YES");
+        if is_default && list.get("AUTOSELECT") == Some("NO") {
+            let what = "EXT-X-MEDIA has DEFAULT=YES and AUTOSELECT=NO";
+            self.problems.tell(&rule::LINE_MALFORMED, line, what);
+        }
+        let url = match list.get("URI").map(|uri| resolve(base, uri)).transpose() {
+            Ok(url) => url,
+            Err(what) => return self.problems.tell(&rule::LINE_MALFORMED, line, what),
+        };
+        self.renditions.push(Rendition {
+            line,
+            url,
+            kind: kind.into(),
+            group: group.into(),
+            name: name.into(),
+            is_default,
+        });
+    }
+
+    /// The members of a variant's group of sounds.
+    pub(crate) fn sounds(&self, group: &str) -> impl Iterator<Item = &Rendition> {
+        let sounds = self.renditions.iter().filter(|r| &*r.kind == "AUDIO");
+        sounds.filter(move |rendition| &*rendition.group == group)
+    }
+
+    /// What is said of a rendition's media: by the variants that it belongs to. Its own bit rate is part of theirs.
+    pub(crate) fn said_of(&self, rendition: &Rendition, url: &Arc<Url>) -> Option<Arc<Variant>> {
+        let mut variants = self.variants.iter().filter(|variant| !variant.is_i_frames);
+        let variant =
+            variants.find(|variant| variant.audio.as_deref() == Some(&*rendition.group))?;
+        (&*rendition.kind == "AUDIO").then(|| {
+            Arc::new(Variant {
+                line: rendition.line,
+                url: Arc::clone(url),
+                bandwidth: None,
+                average: None,
+                codecs: variant.codecs.clone(),
+                resolution: None,
+                frame_rate: None,
+                audio: variant.audio.clone(),
+                is_i_frames: false,
+                is_sound: true,
+            })
+        })
     }
 }

@@ -221,7 +221,7 @@ fn variants_have_their_attributes() {
         (Some((1280, 720)), Some(25.0))
     );
     assert_eq!(variant.url.path(), "/live/a/v/720.m3u8");
-    assert!(list.variants[1].is_i_frames && list.renditions[0].is_media);
+    assert!(list.variants[1].is_i_frames && list.renditions[0].is_media());
     let theirs = m3u8_rs::parse_master_playlist_res(text.as_bytes()).unwrap();
     assert_eq!(theirs.variants[0].bandwidth, variant.bandwidth.unwrap());
     assert_eq!(theirs.variants[0].uri, "v/720.m3u8");

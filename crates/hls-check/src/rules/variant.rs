@@ -13,6 +13,7 @@ pub(crate) fn text(scribe: &mut Scribe<'_>, playlist: &Multivariant) {
     for problem in playlist.problems.iter() {
         scribe.line(problem.check, problem.line, problem.what.as_str());
     }
+    groups(scribe, playlist);
     for variant in &playlist.variants {
         let url = variant.url.as_str();
         if variant.bandwidth.is_none() {
@@ -48,6 +49,63 @@ pub(crate) fn text(scribe: &mut Scribe<'_>, playlist: &Multivariant) {
                 "CODECS has hev1; players of Apple want hvc1",
             );
         }
+    }
+}
+
+fn groups(scribe: &mut Scribe<'_>, playlist: &Multivariant) {
+    for variant in &playlist.variants {
+        if let Some(group) = &variant.audio
+            && playlist.sounds(group).next().is_none()
+        {
+            let what = format!("AUDIO=\"{group}\", and no EXT-X-MEDIA is of that group");
+            scribe.of(
+                &rule::GROUP_UNKNOWN,
+                variant.line,
+                variant.url.as_str(),
+                what,
+            );
+        }
+    }
+    for (index, member) in playlist.renditions.iter().enumerate() {
+        let before = playlist.renditions.get(..index).unwrap_or_default();
+        let mut before = before
+            .iter()
+            .filter(|other| (&other.kind, &other.group) == (&member.kind, &member.group));
+        let name = &member.name;
+        if before.clone().any(|other| other.name == *name) {
+            let what = format!("NAME=\"{name}\" twice in a group");
+            scribe.line(&rule::GROUP_ALIKE, member.line, what.as_str());
+        } else if member.is_default && before.any(|other| other.is_default) {
+            let what = format!("\"{name}\" is the second DEFAULT of its group");
+            scribe.line(&rule::GROUP_ALIKE, member.line, what.as_str());
+        }
+    }
+}
+
+/// A variant with the costliest of its sounds against what it declares; `alone` is what was measured of the variant's
+/// own media, `sounds` of those of its group (§4.3.4.2: the largest sum of any combination).
+pub(crate) fn together(
+    scribe: &mut Scribe<'_>,
+    variant: &Variant,
+    alone: Measured,
+    sounds: impl Iterator<Item = Measured>,
+    ended: bool,
+) {
+    let rate = |of: Measured| bits_per_second(of.bytes, of.duration);
+    let Some(most) = sounds.filter(|of| of.duration > 0).map(rate).max() else {
+        return;
+    };
+    let sum = rate(alone).saturating_add(most);
+    if let Some(declared) = variant.bandwidth.filter(|_| alone.duration > 0)
+        && sum > declared.saturating_mul(tolerance(ended)) / 100
+    {
+        let what = format!("{sum} bit/s with its sound, and BANDWIDTH={declared}");
+        scribe.of(
+            &rule::BANDWIDTH_EXCEEDED,
+            variant.line,
+            variant.url.as_str(),
+            what,
+        );
     }
 }
 
@@ -120,7 +178,8 @@ fn codecs(scribe: &mut Scribe<'_>, variant: &Variant, line: usize, url: &str, fa
         .iter()
         .find(|found| !declared.iter().any(|declared| covers(declared, found)));
     // What another playlist may bring cannot be missed here.
-    let expected = |declared: &&String| variant.audio.is_none() || is_video(declared);
+    let expected =
+        |declared: &&String| variant.audio.is_none() || (is_video(declared) && !variant.is_sound);
     let surplus = declared.iter().filter(expected);
     let surplus = surplus
         .into_iter()
