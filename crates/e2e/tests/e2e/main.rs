@@ -41,6 +41,7 @@ mod remux_large;
 mod request_patterns;
 mod rtmp_out;
 mod rtmps;
+mod sounds;
 mod splices;
 mod timed;
 mod usage;

@@ -40,7 +40,7 @@ fn streams() -> (Server, Vec<Process>) {
 }
 
 /// Plays all at once; what was seen of each, in order.
-fn play(server: &Server, cases: &[(&str, &str)]) -> Vec<Value> {
+pub(crate) fn play(server: &Server, cases: &[(&str, &str)]) -> Vec<Value> {
     let script = repository().join("crates/server/ui/e2e/players.mjs");
     let mut node = command("node");
     node.arg(script).arg("2").env("PLAYERS_TIMEOUT_S", "60");
