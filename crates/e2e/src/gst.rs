@@ -2,7 +2,7 @@
 
 use crate::flv::{self, Reader, Tag};
 use crate::frames::{Coverage, Media, Placed, has_last_frames};
-use crate::process::{Process, command};
+use crate::process::{Process, command, run_ok};
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
@@ -33,6 +33,39 @@ pub fn publish_remuxed(file: &Path, url: &str) -> Process {
         .arg(format!("location={url}"));
     gst.stdout(Stdio::null());
     Process::start(&format!("rtmp2sink to {url}"), gst)
+}
+
+/// Starts playing a URL as fast as it comes (playbin3); the pictures it decodes are lines of
+/// [`picture`] on its standard output.
+pub fn play(url: &str) -> Process {
+    let mut play = command("gst-launch-1.0");
+    play.args(["-q", "playbin3"]).arg(format!("uri={url}"));
+    play.args([
+        "video-sink=checksumsink hash=md5 sync=false",
+        "audio-sink=fakesink sync=false",
+    ]);
+    play.stdout(Stdio::piped());
+    Process::start(&format!("playbin3 {url}"), play)
+}
+
+/// Checksums of the pictures of an FLV file with H.264, as GStreamer decodes them.
+///
+/// # Panics
+/// When GStreamer fails.
+pub fn pictures_of_file(file: &Path) -> Vec<String> {
+    let mut decode = command("gst-launch-1.0");
+    decode.args(["-q", "filesrc"]);
+    decode.arg(format!("location={}", file.display()));
+    let chain = "! flvdemux ! h264parse ! avdec_h264 ! checksumsink hash=md5 sync=false";
+    decode.args(chain.split(' '));
+    let text = run_ok("gst-launch", decode, Duration::from_secs(30)).text();
+    text.lines().filter_map(picture).collect()
+}
+
+/// The checksum of a line of checksumsink: time and MD5.
+pub fn picture(line: &str) -> Option<String> {
+    let (_, md5) = line.split_once(' ')?;
+    (md5.len() == 32).then(|| md5.to_owned())
 }
 
 /// A program that writes FLV to its standard output.

@@ -1,6 +1,7 @@
 //! What HTTP clients and caches may expect of HLS resources.
 
 use e2e::ffmpeg::{self, Version};
+use e2e::gst;
 use e2e::hls::{Collector, FIRST_SEGMENT, multivariant};
 use e2e::http::{self, Response};
 use e2e::media::testdata;
@@ -234,25 +235,10 @@ assert not media.is_endlist
 fn gstreamer_plays_both_containers_through_hlsdemux2() {
     let (server, _publisher) = live();
     multivariant(&server.http, "/live/cam.m3u8", FIRST_SEGMENT);
-    // The source's pictures as GStreamer decodes them.
-    let mut decode = std::process::Command::new("gst-launch-1.0");
-    decode.args(["-q", "filesrc"]);
-    decode.arg(format!("location={}", testdata("bframes.flv").display()));
-    decode
-        .args("! flvdemux ! h264parse ! avdec_h264 ! checksumsink hash=md5 sync=false".split(' '));
-    let source = run_ok("gst-launch", decode, secs(30)).text();
-    let source: Vec<String> = source.lines().filter_map(picture).collect();
+    let source = gst::pictures_of_file(&testdata("bframes.flv"));
     assert_eq!(source.len(), 150);
     for path in ["/live/cam.m3u8", "/live/cam.ts.m3u8"] {
-        let mut play = e2e::process::command("gst-launch-1.0");
-        play.args(["-q", "playbin3"])
-            .arg(format!("uri={}", server.http_url(path)));
-        play.args([
-            "video-sink=checksumsink hash=md5 sync=false",
-            "audio-sink=fakesink sync=false",
-        ]);
-        play.stdout(std::process::Stdio::piped());
-        let mut play = Process::start(&format!("playbin3 {path}"), play);
+        let mut play = gst::play(&server.http_url(path));
         let lines = play.stdout_lines();
         let (mut place, mut row, mut jumps): (Option<usize>, _, _) = (None, 0, 0);
         // 75 decoded pictures in a row, each the one that follows in the (looping) source. It knows
@@ -263,7 +249,9 @@ fn gstreamer_plays_both_containers_through_hlsdemux2() {
             let line = lines.recv_timeout(secs(30));
             let line =
                 line.unwrap_or_else(|error| panic!("{path}: {error} after {row}\n{}", play.log()));
-            let Some(md5) = picture(&line) else { continue };
+            let Some(md5) = gst::picture(&line) else {
+                continue;
+            };
             let next = place.map(|last| (last + 1) % source.len());
             let found = match next.filter(|next| source[*next] == md5) {
                 Some(next) => next,
@@ -279,10 +267,4 @@ fn gstreamer_plays_both_containers_through_hlsdemux2() {
             (place, row) = (Some(found), row + 1);
         }
     }
-}
-
-/// The checksum of a line of checksumsink: time and MD5.
-fn picture(line: &str) -> Option<String> {
-    let (_, md5) = line.split_once(' ')?;
-    (md5.len() == 32).then(|| md5.to_owned())
 }
