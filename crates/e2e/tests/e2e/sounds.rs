@@ -142,6 +142,19 @@ fn players_and_the_watch_page_change_from_one_sound_to_the_other() {
         let text = server.get("/live/two/video.m3u8").text();
         (text.matches("#EXTINF").count() >= 6).then_some(())
     });
+    let played = play(
+        &server,
+        &[
+            ("/live/two.m3u8", "hls,low-latency,sounds"),
+            ("/live/two.m3u8", "shaka,low-latency,sounds"),
+            ("/live/two.ts.m3u8", "hls,sounds"),
+            ("/live/two.ts.m3u8", "shaka,sounds"),
+        ],
+    );
+    let heard = json!([["Audio 1", 440], ["Audio 2", 1000], ["Audio 1", 440]]);
+    for seen in &played {
+        assert_eq!(seen["sounds"], heard, "{seen:#}");
+    }
     std::thread::scope(|scope| {
         let watched = scope.spawn(|| watch(&server, "live/two", "hls", &["--sounds"]));
         let checks = CONTAINERS.map(|path| {
@@ -151,19 +164,6 @@ fn players_and_the_watch_page_change_from_one_sound_to_the_other() {
                 sidestream(&arguments, secs(60))
             })
         });
-        let played = play(
-            &server,
-            &[
-                ("/live/two.m3u8", "hls,low-latency,sounds"),
-                ("/live/two.m3u8", "shaka,low-latency,sounds"),
-                ("/live/two.ts.m3u8", "hls,sounds"),
-                ("/live/two.ts.m3u8", "shaka,sounds"),
-            ],
-        );
-        let heard = json!([["Audio 1", 440], ["Audio 2", 1000], ["Audio 1", 440]]);
-        for seen in &played {
-            assert_eq!(seen["sounds"], heard, "{seen:#}");
-        }
         let seen = watched.join().unwrap();
         // By keyboard; and again once HTTP-FLV was played in between, which has the default one.
         let heard = json!([["Audio 1", 440], ["Audio 2", 1000], ["Audio 2", 1000]]);

@@ -1,6 +1,8 @@
 //! Other people's players in Chromium, as web sites embed them: Shaka Player and the full build of hls.js, on a page of
 //! another origin, each variant of a stream at once. Pictures move, the clock goes on, no error is told.
 
+use std::sync::{Mutex, PoisonError};
+
 use e2e::ffmpeg::{self, Version};
 use e2e::media::{repository, testdata};
 use e2e::process::{Process, command, run};
@@ -39,8 +41,12 @@ fn streams() -> (Server, Vec<Process>) {
     (server, publishers)
 }
 
+/// One browser with several players in it is all that two cores decode in time.
+static BROWSER: Mutex<()> = Mutex::new(());
+
 /// Plays all at once; what was seen of each, in order.
 pub(crate) fn play(server: &Server, cases: &[(&str, &str)]) -> Vec<Value> {
+    let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let script = repository().join("crates/server/ui/e2e/players.mjs");
     let mut node = command("node");
     node.arg(script).arg("2").env("PLAYERS_TIMEOUT_S", "60");

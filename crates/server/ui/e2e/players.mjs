@@ -156,7 +156,7 @@ async function begin({ url, engine, lowLatency }) {
     const { Hls } = window;
     const hls = new Hls({ lowLatencyMode: lowLatency, emeEnabled: true });
     // What it waits for is a stall, and counted as one.
-    const isStall = ({ details, fatal }) => !fatal && /^buffer(Stalled|Nudge)/.test(details);
+    const isStall = ({ details, fatal }) => !fatal && /^buffer(Stalled|Nudge|SeekOverHole)/.test(details);
     hls.on(Hls.Events.ERROR, (_event, data) => {
       // hls.js 1.7.4 says this of the first fragment of sound in MPEG-TS, and in its next line that it is buffered.
       const isFirst = data.details === 'bufferAppendNoProgress' && data.frag?.type === 'audio' && !data.fatal;
