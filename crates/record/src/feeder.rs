@@ -48,6 +48,8 @@ impl Feeder {
             };
             if self.status.is_deaf() {
                 frames.clear();
+                // What nobody reads would be kept, and the publisher would wait for it.
+                drop(subscriber);
                 if !self.wait_for_writer().await {
                     return;
                 }

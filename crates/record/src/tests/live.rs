@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 use hub::{Hub, JoinAt, Publisher, Received, Subscriber};
 use media::TrackKind;
 use tokio::sync::broadcast::error::TryRecvError;
+use tokio_util::sync::CancellationToken;
 
 use super::clip::{Seen, hub, lose, publisher, send, tags};
 use super::files::{assert_part, manifests, of, units};
+use crate::feeder::Feeder;
+use crate::queue::Queue;
+use crate::status::Shared;
 use crate::storage::faulty::{Faulty, Plan};
 use crate::{Cause, Config, Events, Format, Manager, Manifest, Media, Spec, State, What};
 
@@ -491,4 +495,39 @@ async fn old_files_are_removed_and_nothing_else() {
     assert!(!kept("live/a."), "{paths:?}");
     assert!(kept("live/b.hls.json") && kept("live/b.mp4.json"));
     assert!(kept("live/notes.json") && kept("live/other.mp4"));
+}
+
+/// A writer that takes nothing must not hold up the publisher, and with it all who watch.
+#[tokio::test]
+async fn nobody_waits_for_a_recording_whose_writer_is_deaf() {
+    let mut config = hub::Config::default();
+    // A third of the clip.
+    config.gop_cache_bytes = 100_000;
+    let hub = Hub::new(config);
+    let mut publisher = publisher(&hub, "live/cam");
+    let stream = Arc::clone(publisher.stream());
+    let feeder = Feeder {
+        stream: Arc::clone(&stream),
+        queue: Arc::new(Queue::new(1 << 20)),
+        status: Shared::default(),
+        preroll: None,
+        stop: CancellationToken::new(),
+        done: CancellationToken::new(),
+    };
+    feeder.status.set_deaf(true);
+    let done = feeder.done.clone();
+    let subscriber = stream.subscribe_unhurried(JoinAt::Oldest);
+    let run = tokio::spawn(feeder.run(subscriber));
+    let tags = tags("bframes.flv");
+    for ms in (0..6_000).step_by(200) {
+        send(&mut publisher, &tags, ms..ms + 200, 0);
+        let relieved = std::future::poll_fn(|cx| stream.poll_relieved(cx));
+        let relieved = tokio::time::timeout(Duration::from_secs(10), relieved).await;
+        assert!(relieved.is_ok(), "it waits at {ms} ms");
+        // The feeder's turn.
+        tokio::task::yield_now().await;
+    }
+    assert!(stream.stats().bytes_in > 250_000);
+    done.cancel();
+    run.await.unwrap();
 }
