@@ -84,14 +84,14 @@ struct Slot<T, H> {
 
 /// A reader's place; lives in the ring so that the writer knows what is still wanted.
 pub(crate) struct Cursor {
-    pub(crate) place: Place,
+    place: Place,
     waker: Option<Waker>,
     /// What it must be known by when it wants every item.
     pub(crate) whole: Option<Whole>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+enum Place {
     /// The reader's next item.
     At(u64),
     /// Waits for the first join point at or after this item; `missed` items are to be reported.

@@ -80,6 +80,28 @@ fn variants(text: &str) -> Vec<&str> {
     found
 }
 
+/// Collects both rungs to the end of their stream.
+fn until_end(rungs: &mut [Collector; 2]) {
+    until("the end", secs(30), || {
+        let ended = rungs
+            .iter_mut()
+            .all(|rung| rung.poll().is_some_and(|list| list.ended));
+        ended.then_some(())
+    });
+}
+
+/// What was collected of each rung is its source, frame by frame.
+fn assert_every_frame(rungs: &[Collector; 2], files: [&Path; 2]) {
+    let folder = tempfile::tempdir().unwrap();
+    for (rung, file) in rungs.iter().zip(files) {
+        let source = ffmpeg::source(Version::V5, file, Framing::Native);
+        let whole = folder.path().join("whole.mp4");
+        std::fs::write(&whole, rung.concatenated()).unwrap();
+        let got = ffmpeg::file_frames(Version::V5, &whole, Framing::Native, false);
+        source.assert_received("HLS rung", &got, Coverage::FromKeyFrame);
+    }
+}
+
 #[test]
 fn rungs_are_cut_at_the_same_pictures_and_every_frame_arrives() {
     let kept = LADDER.replacen(
@@ -107,20 +129,9 @@ fn rungs_are_cut_at_the_same_pictures_and_every_frame_arrives() {
     assert!(text.contains("RESOLUTION=320x180") && text.contains("RESOLUTION=160x90"));
     let mut rungs = ["cam_hd", "cam_sd"]
         .map(|rung| Collector::new(&server.http, &format!("/live/cam/{rung}/fmp4.m3u8")));
-    until("the end", secs(30), || {
-        let ended = rungs
-            .iter_mut()
-            .all(|rung| rung.poll().is_some_and(|list| list.ended));
-        ended.then_some(())
-    });
+    until_end(&mut rungs);
     publisher.finish(secs(10));
-    for (rung, file) in rungs.iter().zip([&hd, &sd]) {
-        let source = ffmpeg::source(Version::V5, file, Framing::Native);
-        let whole = folder.path().join("whole.mp4");
-        std::fs::write(&whole, rung.concatenated()).unwrap();
-        let got = ffmpeg::file_frames(Version::V5, &whole, Framing::Native, false);
-        source.assert_received("HLS rung", &got, Coverage::FromKeyFrame);
-    }
+    assert_every_frame(&rungs, [&hd, &sd]);
     let [hd, sd] = &rungs;
     let both: Vec<_> = hd
         .segments
@@ -215,22 +226,11 @@ fn a_ladder_by_the_api_joins_what_is_played_and_outlives_a_kill() {
         rungs.iter().map(|rung| rung["state"].to_string()).collect()
     };
     assert_eq!(states(&shown), ["\"aligned\"", "\"aligned\""], "{shown:#}");
-    until("the end", secs(30), || {
-        let ended = rungs
-            .iter_mut()
-            .all(|rung| rung.poll().is_some_and(|list| list.ended));
-        ended.then_some(())
-    });
+    until_end(&mut rungs);
     publisher.finish(secs(10));
     // Nobody who played one of them lost a frame when they were joined.
-    for (rung, file) in rungs.iter().zip([&hd, &sd]) {
-        let source = ffmpeg::source(Version::V5, file, Framing::Native);
-        let whole = folder.path().join("whole.mp4");
-        std::fs::write(&whole, rung.concatenated()).unwrap();
-        let got = ffmpeg::file_frames(Version::V5, &whole, Framing::Native, false);
-        source.assert_received("HLS rung", &got, Coverage::FromKeyFrame);
-        assert_eq!(rung.discontinuities(), 0);
-    }
+    assert_every_frame(&rungs, [&hd, &sd]);
+    assert!(rungs.iter().all(|rung| rung.discontinuities() == 0));
     let [a, b] = rungs.each_ref().map(|rung| &rung.segments);
     let mut pairs = a.keys().zip(a.keys().skip(1));
     let jump = pairs.rfind(|(number, next)| *number + 1 < **next);

@@ -130,10 +130,7 @@ impl Segmenter {
             self.renditions.iter_mut().for_each(Rendition::restart);
             self.newest = None;
         }
-        let config = &mut self.config;
-        config.first_media_sequence = before.sequence.saturating_sub(self.stats.segments);
-        config.first_discontinuity_sequence = next.discontinuities;
-        self.discontinuities = Each::default();
+        self.number_from(before.sequence, next.discontinuities);
         self.clock = Some(Anchor {
             wall_ms: next.wall_ms,
             media_ms: cutter::millis(time),
@@ -260,9 +257,14 @@ impl Segmenter {
             self.renditions.iter_mut().for_each(Rendition::restart);
             self.newest = None;
         }
+        self.number_from(next.sequence, next.discontinuities);
+    }
+
+    /// The open segment has this number, behind so many discontinuities.
+    fn number_from(&mut self, sequence: u64, discontinuities: u64) {
         let config = &mut self.config;
-        config.first_media_sequence = next.sequence.saturating_sub(self.stats.segments);
-        config.first_discontinuity_sequence = next.discontinuities;
+        config.first_media_sequence = sequence.saturating_sub(self.stats.segments);
+        config.first_discontinuity_sequence = discontinuities;
         self.discontinuities = Each::default();
     }
 
